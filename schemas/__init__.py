@@ -1,0 +1,1 @@
+"""What Tocsin's fields are, and the values that travel between its rooms."""

@@ -1,0 +1,79 @@
+"""Records and where they come from: the input side of every host.
+
+A record is bytes with a place. Its place makes its event's id, so it must survive restarts,
+renames and replays (DELIVERY §1).
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import UTC, tzinfo
+from typing import NamedTuple
+
+
+def kafka_place(topic_id: str, partition: int, offset: int) -> str:
+    """The place of a record in Kafka; topic ids survive names, so a recreated topic differs."""
+    return f"kafka/{topic_id}/{partition}/{offset}"
+
+
+def file_place(content_digest: str, position: int) -> str:
+    """The place of a record in a file: digest of its decompressed content and byte position."""
+    return f"file/{content_digest}/{position}"
+
+
+class Record(NamedTuple):
+    """One record: its bytes, its place, and its record time in microseconds since the epoch."""
+
+    value: bytes
+    place: str
+    received: int
+
+
+@dataclass(frozen=True, slots=True)
+class Source:
+    """What configuration says about where records come from; data never chooses any of it.
+
+    `parser` is a key of `tocsin.parsers.PARSERS`; `timezone` is the zone of times that name
+    none; a source of `history` never holds the live watermark (DELIVERY §5.2); `place` says
+    whether a record's place is its offset or stands in its headers (§1.3).
+    """
+
+    name: str
+    parser: str
+    organization: str = "default"
+    timezone: tzinfo = UTC
+    topic: str | None = None
+    path: str | None = None
+    history: bool = False
+    place: str = "offset"
+    generation: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Batch:
+    """Records of one source and partition, in order: the unit that moves.
+
+    `first` and `next` are the fetch positions that the batch covers; gaps of offsets between
+    them are done with it. For files `partition` is 0 and positions are bytes.
+    """
+
+    source: Source
+    records: Sequence[Record]
+    partition: int = 0
+    first: int = 0
+    next: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class DeadLetter:
+    """A record that could not be processed, with stage and reason.
+
+    `reason` may quote values of the record: it is personal data like the record itself.
+    """
+
+    value: bytes
+    place: str
+    received: int
+    source: str
+    organization: str
+    stage: str
+    reason: str

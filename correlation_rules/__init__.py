@@ -1,0 +1,1 @@
+"""Detection and correlation rules with their tests, as package data."""

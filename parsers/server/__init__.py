@@ -1,0 +1,1 @@
+"""Servers: operating systems and what runs on them."""

@@ -1,0 +1,1 @@
+"""Alerts: their documents, ids and exceptions."""

@@ -1,0 +1,1 @@
+"""All that opens a socket or a file."""

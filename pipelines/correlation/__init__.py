@@ -1,0 +1,1 @@
+"""Sigma correlation rules over sets of matches, in event time."""

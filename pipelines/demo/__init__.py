@@ -1,0 +1,1 @@
+"""A small city's day of logs, and the attack story in it."""

@@ -1,0 +1,1 @@
+"""Sigma detection rules: load, compile, match, explain."""

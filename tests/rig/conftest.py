@@ -1,0 +1,42 @@
+"""Real servers for the tests of this folder: started once, on free ports, stopped at the end.
+
+Without Java or Maven the tests are skipped with the reason; TOCSIN_REQUIRE_SERVICES=1 makes that
+a failure, so that CI cannot pass by testing nothing.
+"""
+
+import os
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+from types import ModuleType
+
+import pytest
+
+sys.path.insert(0, str(Path(__file__).parents[2] / "deploy" / "local"))
+
+import services as local_services
+from processes import Service
+
+
+@pytest.fixture(scope="session")
+def services() -> ModuleType:
+    """The module that starts servers, `deploy/local/services.py`."""
+    if lacking := local_services.missing_tools():
+        if os.environ.get("TOCSIN_REQUIRE_SERVICES") == "1":
+            pytest.fail(lacking)
+        pytest.skip(lacking)
+    return local_services
+
+
+@pytest.fixture(scope="session")
+def kafka(services: ModuleType) -> Iterator[Service]:
+    """A broker for the whole session; tests take topics of their own."""
+    with services.start_kafka() as service:
+        yield service
+
+
+@pytest.fixture(scope="session")
+def elasticsearch(services: ModuleType) -> Iterator[Service]:
+    """A node for the whole session; tests take indices of their own."""
+    with services.start_elasticsearch() as service:
+        yield service

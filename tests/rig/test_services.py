@@ -1,0 +1,60 @@
+"""The services of `deploy/local`: they answer, keep their data, and leave nothing behind."""
+
+import urllib.request
+from pathlib import Path
+from types import ModuleType
+
+import pytest
+from kafka import KafkaAdminClient
+
+pytestmark = [pytest.mark.services, pytest.mark.slow]
+
+
+def test_kafka_answers(kafka) -> None:
+    """The broker of the session knows itself as the one node of its cluster."""
+    admin = KafkaAdminClient(bootstrap_servers=kafka.address)
+    try:
+        nodes = [broker["broker_id"] for broker in admin.describe_cluster()["brokers"]]
+    finally:
+        admin.close()
+
+    assert nodes == [1]
+
+
+def test_elasticsearch_answers(elasticsearch) -> None:
+    """The node of the session is healthy."""
+    with urllib.request.urlopen(f"{elasticsearch.address}/_cluster/health") as answer:
+        assert b'"number_of_nodes":1' in answer.read()
+
+
+def test_killed_broker_goes_on_with_its_topics(services: ModuleType, tmp_path: Path) -> None:
+    """A broker that was killed and started again in its folder still has its topic."""
+    with services.start_kafka(tmp_path) as broker:
+        admin = KafkaAdminClient(bootstrap_servers=broker.address)
+        admin.create_topics({"kept": {"num_partitions": 2}}, wait_for_metadata=True)
+        admin.close()
+        broker.kill()
+
+    with services.start_kafka(tmp_path) as broker:
+        admin = KafkaAdminClient(bootstrap_servers=broker.address)
+        topics = admin.describe_topics(["kept"])
+        admin.close()
+
+    assert [len(topic["partitions"]) for topic in topics] == [2]
+
+
+def test_stopped_service_leaves_no_folder(services: ModuleType) -> None:
+    """A folder that was made for a service goes with it."""
+    service = services.start_kafka()
+    assert service.folder.is_dir()
+
+    service.stop()
+
+    assert not service.folder.exists()
+    assert service.process.poll() is not None
+
+
+def test_server_that_cannot_start_says_why(services: ModuleType) -> None:
+    """The error holds the server's own words."""
+    with pytest.raises(services.ServiceError, match=r"no\.such\.setting"):
+        services.start_elasticsearch(settings={"no.such.setting": "1"})

@@ -8,6 +8,9 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
+from tocsin.pipelines.detection.gates import FieldNames, LogSource
+from tocsin.pipelines.detection.ir import Node
+
 
 @dataclass(frozen=True, slots=True, order=True)
 class Refusal:
@@ -26,7 +29,8 @@ class RuleInfo:
     """What an alert says of its rule. `id` is the RULE ID of SEMANTICS §1.5.
 
     `path` is below the rules directory; `digest` changes with anything that changes the rule's
-    meaning; `tocsin` is the rule's own `tocsin:` mapping, unread.
+    meaning; `related` holds (rule id, relation) pairs; `tocsin` is the rule's own `tocsin:`
+    mapping, unread.
     """
 
     id: str
@@ -42,12 +46,65 @@ class RuleInfo:
     tags: tuple[str, ...] = ()
     references: tuple[str, ...] = ()
     false_positives: tuple[str, ...] = ()
+    related: tuple[tuple[str, str], ...] = ()
     tocsin: Mapping[str, Any] = field(default_factory=dict, compare=False)
 
 
 @dataclass(frozen=True, slots=True)
+class RuleException:
+    """A filter that someone answers for, until a day (SEMANTICS §2.12).
+
+    A match survives it if the event's time is after `until` (microseconds, the last of the UTC
+    day `expires`), or if `condition`, read as written, holds.
+    """
+
+    id: str
+    title: str
+    owner: str
+    reason: str
+    until: int
+    condition: Node
+
+
+@dataclass(frozen=True, slots=True)
+class DetectionRule:
+    """A detection rule in intermediate form.
+
+    It matches an event if `gate` holds (None holds for every event), `condition` holds, filters
+    included, and no exception takes the match away.
+    """
+
+    info: RuleInfo
+    logsource: LogSource
+    names: FieldNames
+    gate: Node | None = field(compare=False)
+    condition: Node = field(compare=False)
+    exceptions: tuple[RuleException, ...] = field(default=(), compare=False)
+
+    def field_targets(self, name: str) -> tuple[str, ...]:
+        """The event fields that the rule's field `name` maps to; the first present counts."""
+        return self.names.targets(self.logsource, name)
+
+
+@dataclass(frozen=True, slots=True)
 class CorrelationDocument:
-    """A correlation rule as written: `body` is the whole YAML document."""
+    """A correlation rule as written: `body` is the whole YAML document.
+
+    Its mappings and lists are those of `documents`, which know the line of every key and element.
+    """
 
     info: RuleInfo
     body: Mapping[str, Any] = field(compare=False)
+
+
+@dataclass(frozen=True, slots=True)
+class RuleSet:
+    """All rules of some files, in the order of their paths.
+
+    `skipped` are rules in ECS that a run over native events leaves out (SEMANTICS §2.10).
+    """
+
+    detections: tuple[DetectionRule, ...] = ()
+    correlations: tuple[CorrelationDocument, ...] = ()
+    refusals: tuple[Refusal, ...] = ()
+    skipped: tuple[Refusal, ...] = ()

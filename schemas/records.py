@@ -7,7 +7,9 @@ renames and replays (DELIVERY §1).
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import UTC, tzinfo
-from typing import NamedTuple
+from typing import NamedTuple, Self
+
+from tocsin.schemas.events import Event
 
 
 def kafka_place(topic_id: str, partition: int, offset: int) -> str:
@@ -61,6 +63,22 @@ class Batch:
     partition: int = 0
     first: int = 0
     next: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class EventBatch:
+    """The events of a batch of records, with the span of positions that they come from."""
+
+    source: str
+    partition: int
+    first: int
+    next: int
+    events: list[Event]
+
+    @classmethod
+    def of(cls, batch: Batch, events: list[Event]) -> Self:
+        """The events that `batch` became."""
+        return cls(batch.source.name, batch.partition, batch.first, batch.next, events)
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,0 +1,129 @@
+"""The stages as functions: what happens to a batch between a source and its sinks.
+
+    batch ──▶ normalize ──▶ events ──▶ detect ──▶ alerts (single events), matches
+                  └──▶ dead letters
+
+No stage knows a clock, a socket or a runner. Whatever a host does with batches, in whatever order
+and however often, the same records give the same events, matches and alerts.
+"""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+from tocsin.parsers import PARSERS
+from tocsin.parsers.context import Context, ParseError
+from tocsin.parsers.decoding import decode
+from tocsin.schemas.events import Event
+from tocsin.schemas.identity import event_id
+from tocsin.schemas.records import Batch, DeadLetter, Record, Source
+from tocsin.schemas.related import add_related
+from tocsin.schemas.times import format_micros, from_micros
+from tocsin.schemas.validation import conform
+
+ECS_VERSION = "9.1.0"
+RECORD_BYTES = 1 << 20
+
+
+@dataclass(frozen=True, slots=True)
+class Normalized:
+    """What a batch became: each of its records is an event, a dead letter, or was filtered.
+
+    `filtered` counts the records that say nothing, which are blank lines.
+    """
+
+    events: list[Event]
+    dead_letters: list[DeadLetter]
+    filtered: int
+
+
+def normalize(batch: Batch, *, record_bytes: int = RECORD_BYTES) -> Normalized:
+    """Parse and complete the records of `batch`, in order; bad ones become dead letters."""
+    events: list[Event] = []
+    dead_letters: list[DeadLetter] = []
+    filtered = 0
+    for answer in answers(batch, record_bytes=record_bytes):
+        if answer is None:
+            filtered += 1
+        elif isinstance(answer, DeadLetter):
+            dead_letters.append(answer)
+        else:
+            events.append(answer)
+    return Normalized(events, dead_letters, filtered)
+
+
+def answers(
+    batch: Batch, *, record_bytes: int = RECORD_BYTES
+) -> Iterator[Event | DeadLetter | None]:
+    """For each record of `batch`, in order: its event, its dead letter, or None for a blank one."""
+    source = batch.source
+    parser = PARSERS[source.parser]
+    received = None
+    for record in batch.records:
+        if record.received != received:
+            received = record.received
+            context = Context(from_micros(received), source.timezone)
+            received_text = format_micros(received)
+        if len(record.value) > record_bytes:
+            reason = f"{len(record.value)} bytes, over the limit of {record_bytes}"
+            yield dead_letter(record, source, "read", reason)
+            continue
+        text = decode(record.value)
+        if not text or text.isspace():
+            yield None
+            continue
+        try:
+            event = parser.parse(text, context)
+            yield complete(event, text, record.place, received_text, source, parser.group)
+        except ParseError as error:
+            yield dead_letter(record, source, "parse", str(error))
+        except Exception as error:  # noqa: BLE001 - a parser's defect must cost one record only
+            reason = f"{source.parser} failed: {type(error).__name__}: {error}"
+            yield dead_letter(record, source, "parse", reason)
+
+
+def complete(
+    event: Event, text: str, place: str, received: str, source: Source, group: str
+) -> Event:
+    """What every event has, whatever its format: identity, origin, and `related.*`.
+
+    A record that states no time happened when it was received, as far as anybody knows.
+    """
+    event.setdefault("@timestamp", received)
+    event["ecs.version"] = ECS_VERSION
+    event["event.id"] = event_id(source.organization, place)
+    event["event.original"] = text
+    event["organization.name"] = source.organization
+    event["tocsin.place"] = place
+    event["tocsin.received"] = received
+    event["tocsin.source_group"] = group
+    add_related(event)
+    return conform(event)
+
+
+def failure(letter: DeadLetter) -> Event:
+    """A dead letter as the event that stands in its record's place in the output of `parse`."""
+    received = format_micros(letter.received)
+    return {
+        "@timestamp": received,
+        "ecs.version": ECS_VERSION,
+        "error.message": letter.reason,
+        "event.id": event_id(letter.organization, letter.place),
+        "event.kind": "pipeline_error",
+        "event.original": decode(letter.value),
+        "organization.name": letter.organization,
+        "tocsin.place": letter.place,
+        "tocsin.received": received,
+    }
+
+
+def dead_letter(record: Record, source: Source, stage: str, reason: str) -> DeadLetter:
+    """`record` as a dead letter of `stage`."""
+    return DeadLetter(
+        record.value,
+        record.place,
+        record.received,
+        source.name,
+        source.organization,
+        stage,
+        reason,
+    )

@@ -55,7 +55,8 @@ class Batch:
     """Records of one source and partition, in order: the unit that moves.
 
     `first` and `next` are the fetch positions that the batch covers; gaps of offsets between
-    them are done with it. For files `partition` is 0 and positions are bytes.
+    them are done with it. `log` is the topic id or content digest. For files `partition` is 0 and
+    positions are bytes.
     """
 
     source: Source
@@ -63,6 +64,7 @@ class Batch:
     partition: int = 0
     first: int = 0
     next: int = 0
+    log: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,6 +72,7 @@ class EventBatch:
     """The events of a batch of records, with the span of positions that they come from."""
 
     source: str
+    log: str
     partition: int
     first: int
     next: int
@@ -78,7 +81,7 @@ class EventBatch:
     @classmethod
     def of(cls, batch: Batch, events: list[Event]) -> Self:
         """The events that `batch` became."""
-        return cls(batch.source.name, batch.partition, batch.first, batch.next, events)
+        return cls(batch.source.name, batch.log, batch.partition, batch.first, batch.next, events)
 
 
 @dataclass(frozen=True, slots=True)

@@ -23,6 +23,9 @@ BATCH_RECORDS = 4096
 BATCH_BYTES = 8 << 20
 """A batch of very long lines ends here, so that its size in memory stays bounded."""
 
+BLOCK_BYTES = 64 << 20
+"""The grid of positions on which files are split and archived; no batch crosses its lines."""
+
 LINE_BYTES = 1 << 20
 """A longer line is one record cut to this length; no log source of ours writes such lines."""
 
@@ -100,8 +103,8 @@ def inspect(path: Path, received: int | None = None) -> LogFile:
     return LogFile(path, digest, stat.st_size, size, when, compressed, utf16, problem)
 
 
-def split(file: LogFile, bytes_each: int) -> list[FileRange]:
-    """Ranges of about `bytes_each` that together hold each record of `file` once.
+def split(file: LogFile, bytes_each: int = BLOCK_BYTES) -> list[FileRange]:
+    """Ranges of `bytes_each` that together hold each record of `file` once.
 
     A compressed or UTF-16 file can only be read from its start and is one range.
     """
@@ -127,21 +130,30 @@ def read_batches(source: Source, span: FileRange) -> Iterator[Batch]:
     """The records of `span` in batches of `source`; raises ReadError as `read_records` does."""
     records: list[Record] = []
     held, first = 0, span.start
+    line = _next_line(first)
     problem: ReadError | None = None
     try:
         for record in read_records(span.file, span.start, span.end):
-            if len(records) == BATCH_RECORDS or held >= BATCH_BYTES:
-                after = int(record.place.rpartition("/")[2])
-                yield Batch(source, tuple(records), 0, first, after)
-                records, held, first = [], 0, after
+            position = int(record.place.rpartition("/")[2])
+            full = len(records) == BATCH_RECORDS or held >= BATCH_BYTES
+            if records and (full or position >= line):
+                yield Batch(source, tuple(records), 0, first, position, span.file.digest)
+                records, held, first = [], 0, position
+            if position >= line:
+                line = _next_line(position)
             records.append(record)
             held += len(record.value)
     except ReadError as error:
         problem = error
     if records:
-        yield Batch(source, tuple(records), 0, first, span.end)
+        yield Batch(source, tuple(records), 0, first, span.end, span.file.digest)
     if problem is not None:
         raise problem
+
+
+def _next_line(position: int) -> int:
+    """The grid line above `position`."""
+    return (position // BLOCK_BYTES + 1) * BLOCK_BYTES
 
 
 def _lines(file: LogFile, start: int, end: int) -> Iterator[tuple[int, bytes]]:

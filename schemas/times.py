@@ -11,6 +11,9 @@ MINUTE = 60 * SECOND
 HOUR = 60 * MINUTE
 DAY = 24 * HOUR
 
+BEGINNING_OF_TIME = -62_135_596_800_000_000
+"""0001-01-01T00:00:00Z: earlier than any event; the watermark of what has shown no time yet."""
+
 END_OF_TIME = 253_402_300_799_999_999
 """9999-12-31T23:59:59.999999Z: later than any event; the watermark of finished history."""
 

@@ -1,0 +1,211 @@
+"""Plans: what an event id of a Windows channel means in ECS, as data.
+
+A plan classifies the event and lists steps; a step is the name of a value in the event's own data
+and what writes it into the event. Writers take any JSON value and leave out what does not fit:
+the value itself stays in `winlog.event_data` whatever happens here.
+"""
+
+from collections.abc import Callable, Mapping
+from typing import Any, NamedTuple
+
+from tocsin.parsers.server import windows_values as values
+from tocsin.schemas.events import Event
+
+Write = Callable[[Event, Any], None]
+Step = tuple[str, Write]
+
+
+class Plan(NamedTuple):
+    """What an event means: `event.*` classification, and the steps in order."""
+
+    action: str | None
+    category: tuple[str, ...]
+    type: tuple[str, ...]
+    steps: tuple[Step, ...] = ()
+    kind: str = "event"
+    outcome: str | None = None
+
+
+def plan(
+    action: str | None, category: str, types: str, *steps: tuple[Step, ...], **more: str
+) -> Plan:
+    """A plan of groups of steps; `category` and `types` are lists with blanks between."""
+    joined = tuple(step for group in steps for step in group)
+    return Plan(action, tuple(category.split()), tuple(types.split()), joined, **more)
+
+
+def apply(chosen: Plan, event: Event, data: Mapping[str, Any]) -> None:
+    """Write classification and fields of `chosen` into `event` from the source's `data`."""
+    event["event.kind"] = chosen.kind
+    if chosen.action is not None:
+        event["event.action"] = chosen.action
+    if chosen.category:
+        event["event.category"] = [*chosen.category]
+        event["event.type"] = [*chosen.type]
+    if chosen.outcome is not None:
+        event["event.outcome"] = chosen.outcome
+    for name, write in chosen.steps:
+        value = data.get(name)
+        if value is not None and value not in ("-", ""):
+            write(event, value)
+
+
+def text(field: str) -> Write:
+    """Writes text as it is, numbers as text."""
+
+    def write(event: Event, value: Any) -> None:
+        if isinstance(value, str):
+            event[field] = value
+        elif isinstance(value, int) and not isinstance(value, bool):
+            event[field] = str(value)
+
+    return write
+
+
+def number(field: str) -> Write:
+    """Writes a decimal or hexadecimal number as an int."""
+
+    def write(event: Event, value: Any) -> None:
+        parsed = values.integer(value) if isinstance(value, str) else value
+        if isinstance(parsed, int) and not isinstance(parsed, bool):
+            event[field] = parsed
+
+    return write
+
+
+def choice(field: str, names: Mapping[str, Any], *, otherwise: bool = False) -> Write:
+    """Writes what `names` says of a value's text; an unknown value as it is if `otherwise`."""
+
+    def write(event: Event, value: Any) -> None:
+        if isinstance(value, str | int):
+            known = names.get(str(value))
+            if known is not None:
+                event[field] = known
+            elif otherwise:
+                event[field] = str(value)
+
+    return write
+
+
+def address(field: str) -> Write:
+    """Writes an IP address; what is none is left out."""
+
+    def write(event: Event, value: Any) -> None:
+        parsed = values.address(value) if isinstance(value, str) else None
+        if parsed is not None:
+            event[field] = parsed
+
+    return write
+
+
+def port(field: str) -> Write:
+    """Writes a port from 0 to 65535."""
+
+    def write(event: Event, value: Any) -> None:
+        parsed = values.integer(value) if isinstance(value, str) else value
+        if isinstance(parsed, int) and not isinstance(parsed, bool) and 0 <= parsed <= 65535:
+            event[field] = parsed
+
+    return write
+
+
+def executable(prefix: str) -> Write:
+    """Writes `executable` and `name` of a process."""
+    path_field, name_field = f"{prefix}.executable", f"{prefix}.name"
+
+    def write(event: Event, value: Any) -> None:
+        if isinstance(value, str):
+            event[path_field] = value
+            event[name_field] = values.split_path(value).name
+
+    return write
+
+
+def command_line(prefix: str) -> Write:
+    """Writes `command_line`, `args` and `args_count` of a process."""
+    line_field, args_field, count_field = (
+        f"{prefix}.{leaf}" for leaf in ("command_line", "args", "args_count")
+    )
+
+    def write(event: Event, value: Any) -> None:
+        if isinstance(value, str):
+            args = values.arguments(value)
+            event[line_field], event[args_field], event[count_field] = value, args, len(args)
+
+    return write
+
+
+def account(prefix: str) -> Write:
+    r"""Writes `name` and `domain` of `DOMAIN\name`."""
+    name_field, domain_field = f"{prefix}.name", f"{prefix}.domain"
+
+    def write(event: Event, value: Any) -> None:
+        if isinstance(value, str):
+            domain, event[name_field] = values.split_account(value)
+            if domain is not None:
+                event[domain_field] = domain
+
+    return write
+
+
+def guid(field: str) -> Write:
+    """Writes a GUID without braces."""
+
+    def write(event: Event, value: Any) -> None:
+        if isinstance(value, str):
+            event[field] = values.guid(value)
+
+    return write
+
+
+def path(prefix: str) -> Write:
+    """Writes `path`, `name`, `directory` and `extension` of a file."""
+    fields = tuple(f"{prefix}.{leaf}" for leaf in ("path", "name", "directory", "extension"))
+
+    def write(event: Event, value: Any) -> None:
+        if isinstance(value, str):
+            for field, part in zip(fields, values.split_path(value), strict=True):
+                if part:
+                    event[field] = part
+
+    return write
+
+
+def hashes(prefix: str) -> Write:
+    """Writes `hash.md5` and the like, and the import hash as `pe.imphash`."""
+    fields = {name: f"{prefix}.hash.{name}" for name in ("md5", "sha1", "sha256", "sha512")}
+    fields["imphash"] = f"{prefix}.pe.imphash"
+
+    def write(event: Event, value: Any) -> None:
+        if isinstance(value, str):
+            for name, digest in values.hashes(value):
+                field = fields.get(name)
+                if field is not None:
+                    event[field] = digest
+
+    return write
+
+
+def flag(field: str) -> Write:
+    """Writes Sysmon's `true` and `false` as a boolean."""
+    return choice(field, {"true": True, "false": False, "True": True, "False": False})
+
+
+def listed(field: str) -> Write:
+    """Writes text as a list of one."""
+
+    def write(event: Event, value: Any) -> None:
+        if isinstance(value, str):
+            event[field] = [value]
+
+    return write
+
+
+def words(field: str) -> Write:
+    """Writes a list of what blanks separate, as in the privileges of a logon."""
+
+    def write(event: Event, value: Any) -> None:
+        if isinstance(value, str):
+            event[field] = value.split()
+
+    return write

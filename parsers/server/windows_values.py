@@ -1,0 +1,163 @@
+"""Values of Windows events, converted to what ECS fields hold; None where a value is not one.
+
+Logs repeat values, so what costs is cached, within bounds.
+"""
+
+import ipaddress
+import re
+from collections.abc import Mapping
+from datetime import UTC, datetime
+from functools import lru_cache
+from typing import NamedTuple
+
+_CACHED = 8192
+_LONGEST_CACHED = 4096
+"""Longer texts (script blocks) seldom repeat and would fill the cache's memory."""
+
+_INTEGER = re.compile(r"0[xX][0-9a-fA-F]{1,16}|-?[0-9]{1,19}", re.ASCII)
+_ARGUMENT = re.compile(r'(?:[^\s"]++|"[^"]*+"?)++')
+_HASH = re.compile(r"[0-9A-Fa-f]{32,128}", re.ASCII)
+_NUMBER_DATA = re.compile(
+    r"([DQ])WORD \((0x[0-9a-fA-F]{1,8})(?:-(0x[0-9a-fA-F]{1,8}))?\)", re.ASCII
+)
+
+
+class Path(NamedTuple):
+    """A path of Windows (or UNC) and the parts that ECS names."""
+
+    path: str
+    name: str
+    directory: str | None
+    extension: str | None
+
+
+class RegistryPath(NamedTuple):
+    """A registry path: hive in its short form, key below it, and the last component."""
+
+    hive: str
+    key: str
+    last: str
+
+
+def utc_text(text: str) -> str | None:
+    """Fixed-width UTC text of an ISO `text`; without a zone it is UTC, as Windows writes times."""
+    try:
+        moment = datetime.fromisoformat(text)
+    except ValueError:
+        return None
+    if moment.tzinfo is not None and moment.tzinfo is not UTC:
+        try:
+            moment = moment.astimezone(UTC)
+        except OverflowError:
+            return None
+    return moment.isoformat(timespec="microseconds")[:26] + "Z"
+
+
+@lru_cache(maxsize=_CACHED)
+def integer(text: str) -> int | None:
+    """The number that decimal or `0x` hexadecimal `text` stands for, within 64 bits."""
+    if _INTEGER.fullmatch(text) is None:
+        return None
+    return int(text, 16 if text[:2] in {"0x", "0X"} else 10)
+
+
+@lru_cache(maxsize=_CACHED)
+def address(text: str) -> str | None:
+    """The IP address in `text` without zone; an IPv4-mapped one as IPv4."""
+    try:
+        parsed = ipaddress.ip_address(text.partition("%")[0])
+    except ValueError:
+        return None
+    mapped = parsed.ipv4_mapped if isinstance(parsed, ipaddress.IPv6Address) else None
+    return str(mapped or parsed)
+
+
+@lru_cache(maxsize=_CACHED)
+def split_path(path: str) -> Path:
+    """`path` with its name, directory and extension; both slashes separate."""
+    cut = max(path.rfind("\\"), path.rfind("/"))
+    name = path[cut + 1 :]
+    stem, dot, extension = name.rpartition(".")
+    return Path(path, name, path[:cut] if cut > 0 else None, extension if dot and stem else None)
+
+
+@lru_cache(maxsize=_CACHED)
+def split_account(account: str) -> tuple[str | None, str]:
+    r"""Domain and name of `DOMAIN\name`; a name without a domain has None."""
+    domain, separator, name = account.partition("\\")
+    return (domain or None, name) if separator else (None, account)
+
+
+@lru_cache(maxsize=_CACHED)
+def hashes(text: str) -> tuple[tuple[str, str], ...]:
+    """Algorithm (lower case) and digest (lower case) of each part of Sysmon's `SHA1=…,MD5=…`."""
+    pairs = (part.partition("=") for part in text.split(","))
+    return tuple(
+        (name.strip().lower(), digest.lower())
+        for name, _, digest in pairs
+        if _HASH.fullmatch(digest) and digest.strip("0")
+    )
+
+
+_HIVES: Mapping[str, str] = {
+    "HKLM": "HKLM",
+    "HKEY_LOCAL_MACHINE": "HKLM",
+    "HKU": "HKU",
+    "HKEY_USERS": "HKU",
+    "HKCR": "HKCR",
+    "HKEY_CLASSES_ROOT": "HKCR",
+    "HKCU": "HKCU",
+    "HKEY_CURRENT_USER": "HKCU",
+    "HKCC": "HKCC",
+    "HKEY_CURRENT_CONFIG": "HKCC",
+}
+_KERNEL_HIVES = (("\\REGISTRY\\MACHINE\\", "HKLM"), ("\\REGISTRY\\USER\\", "HKU"))
+
+
+@lru_cache(maxsize=_CACHED)
+def registry_path(path: str) -> RegistryPath | None:
+    r"""Hive, key and last component of `HKLM\…` or the kernel's `\REGISTRY\MACHINE\…`."""
+    head, _, rest = path.partition("\\")
+    hive = _HIVES.get(head.upper())
+    if hive is None:
+        for prefix, kernel_hive in _KERNEL_HIVES:
+            if path[: len(prefix)].upper() == prefix:
+                hive, rest = kernel_hive, path[len(prefix) :]
+    if hive is None or not rest:
+        return None
+    return RegistryPath(hive, rest, rest.rpartition("\\")[2])
+
+
+def registry_data(text: str) -> tuple[str, list[str]]:
+    """Type and strings of the `Details` in which Sysmon renders the data of a registry value."""
+    if text == "Binary Data":
+        return "REG_BINARY", []
+    number = _NUMBER_DATA.fullmatch(text)
+    if number is None:
+        return "REG_SZ", [text]
+    width, high, low = number.groups()
+    value = int(high, 16) if low is None else int(high, 16) << 32 | int(low, 16)
+    return f"REG_{width}WORD", [str(value)]
+
+
+def arguments(command_line: str) -> list[str]:
+    """The arguments of a Windows command line: split at blanks outside quotes, quotes dropped."""
+    return [part.replace('"', "") for part in _ARGUMENT.findall(command_line)]
+
+
+@lru_cache(maxsize=_CACHED)
+def _braceless(text: str) -> str:
+    return text.strip("{}")
+
+
+def guid(text: str) -> str:
+    """A GUID without its braces."""
+    return _braceless(text) if len(text) <= _LONGEST_CACHED else text
+
+
+@lru_cache(maxsize=1024)
+def slug(channel: str) -> str:
+    """What `event.dataset` says of a channel: `sysmon_operational`, `security`, `powershell`."""
+    name = channel.lower()
+    name = name.removeprefix("microsoft-windows-" if name.startswith("micro") else "windows ")
+    return re.sub(r"[^a-z0-9]+", "_", name).strip("_")[:80] or "unknown"

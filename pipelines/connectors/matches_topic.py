@@ -7,6 +7,7 @@ repeat: an origin with its reach is `[source, topic id, partition, first, next]`
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from hashlib import blake2b
 from typing import Any
 
 import orjson
@@ -35,6 +36,12 @@ class Matches:
     first: int
     next: int
     matches: tuple[Match, ...]
+
+
+def partition_of(organization: str, partitions: int) -> int:
+    """The partition of all that concerns `organization`, in a topic of `partitions`."""
+    state = blake2b(organization.encode(), digest_size=8)
+    return int.from_bytes(state.digest()) % partitions
 
 
 def encode_matches(matches: Matches, record_bytes: int = RECORD_BYTES) -> Iterator[bytes]:

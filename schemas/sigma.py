@@ -140,13 +140,10 @@ def _field_map(source: LogSource, native: bool) -> FieldMap:
 
 
 def _resolve(table: Table, source: LogSource) -> FieldMap:
-    for unfed, reason in table.unfed.items():
-        if unfed.covers(source):
-            return FieldMap(None, reason=reason)
     covering = [entry for entry in table.entries if entry.covers(source)]
     explained = {key for entry in covering for key in entry.source.named()}
     if not covering or explained != set(source.named()):
-        return FieldMap(None, reason=f"no parser feeds log source {str(source) or 'without keys'}")
+        return FieldMap(None, reason=_reason(table, source))
     gates = [
         entry.gate
         for entry in covering
@@ -157,6 +154,13 @@ def _resolve(table: Table, source: LogSource) -> FieldMap:
         fields.update(entry.fields)
     remainder = next((entry.remainder for entry in covering if entry.remainder), None)
     return FieldMap(_together(gates), fields, remainder)
+
+
+def _reason(table: Table, source: LogSource) -> str:
+    for unfed, reason in table.unfed.items():
+        if unfed.covers(source):
+            return reason
+    return f"no parser feeds log source {str(source) or 'without keys'}"
 
 
 def _together(gates: Iterable[Gate]) -> Gate:

@@ -127,6 +127,11 @@ class Worker:
         self._threads.shutdown(cancel_futures=True)
         self._consumer.close(autocommit=False)
 
+    @property
+    def in_flight(self) -> int:
+        """How many batches were fetched and are not acknowledged yet."""
+        return len(self._under_way)
+
     def step(self) -> None:
         """Poll once, hand on what came, take in what was delivered, mark and commit when due."""
         busy = bool(self._under_way)

@@ -1,0 +1,97 @@
+"""How a run is shown: its progress, its alerts as a table, and the accounts that balance."""
+
+import sys
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from rich.console import Console
+from rich.progress import BarColumn, DownloadColumn, Progress, TextColumn, TimeElapsedColumn
+from rich.table import Table
+from rich.text import Text
+
+from tocsin.pipelines.alerts.documents import entity
+from tocsin.pipelines.cli.terminal import document, safe
+from tocsin.schemas.alerts import Alert
+
+if TYPE_CHECKING:
+    from tocsin.pipelines.backfill import Result
+
+STYLES = {"critical": "bold red", "high": "red", "medium": "yellow", "low": "cyan"}
+
+PLAIN_WIDTH = 200
+"""Columns of a table that goes to a file or a pipe, where there is no edge to keep to."""
+
+TOTALS = ("records", "events", "dead_letters", "filtered")
+
+
+@contextmanager
+def progress_bar(total: int, what: str = "reading") -> Iterator[Callable[[int], None]]:
+    """A function to be told bytes read; it draws a bar where standard error is a terminal."""
+    console = Console(stderr=True)
+    if not console.is_terminal:
+        yield lambda _: None
+        return
+    columns = (TextColumn(what), BarColumn(), DownloadColumn(), TimeElapsedColumn())
+    with Progress(*columns, console=console, transient=True) as progress:
+        task = progress.add_task(what, total=total)
+        yield lambda amount: progress.advance(task, amount)
+
+
+def print_alerts(alerts: tuple[Alert, ...], most: int | None = None) -> None:
+    """The alerts as a table on standard output: time, level, rule, entity, reason."""
+    console = _console()
+    table = Table(box=None, pad_edge=False, header_style="bold")
+    for column in ("time", "level", "rule", "entity"):
+        table.add_column(column, no_wrap=column != "rule")
+    table.add_column("reason", ratio=1)
+    shown = alerts if most is None else alerts[:most]
+    for alert in shown:
+        found = alert.document
+        rule = found["rule"]
+        level = found["tocsin"]["rule"]["level"]
+        table.add_row(
+            found["@timestamp"][:19].replace("T", " "),
+            Text(level, STYLES.get(level, "")),
+            safe(rule["name"]),
+            safe(entity(found)),
+            safe(found["event"]["reason"]),
+        )
+    console.print(table)
+    if len(shown) < len(alerts):
+        console.print(f"… and {len(alerts) - len(shown)} more")
+
+
+def print_summary(result: "Result", out: Path, *, as_json: bool = False) -> None:
+    """What became of the records, by source and in all, and where the results are."""
+    totals = {
+        name: sum(account.get(name, 0) for account in result.accounts.values()) for name in TOTALS
+    }
+    if as_json:
+        document(
+            {
+                **totals,
+                "alerts": len(result.alerts),
+                "sources": result.accounts,
+                "problems": [f"{path}: {reason}" for path, reason in result.problems],
+                "out": str(out),
+            }
+        )
+        return
+    console = _console()
+    table = Table(box=None, pad_edge=False, header_style="bold")
+    table.add_column("source")
+    for name in TOTALS:
+        table.add_column(name.replace("_", " "), justify="right")
+    for source, account in result.accounts.items():
+        if account.get("records"):
+            table.add_row(safe(source), *(f"{account.get(name, 0):,}" for name in TOTALS))
+    table.add_row("all", *(f"{totals[name]:,}" for name in TOTALS), style="bold")
+    console.print(table)
+    console.print(f"\n{len(result.alerts):,} alerts; results in {safe(str(out))}")
+
+
+def _console() -> Console:
+    terminal = sys.stdout.isatty()
+    return Console(width=None if terminal else PLAIN_WIDTH, highlight=False, markup=False)

@@ -1,0 +1,47 @@
+"""Rules loaded and compiled as one: what the hosts hand to the stages."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from importlib.resources import files
+from pathlib import Path
+
+from tocsin.pipelines.correlation.rules import CorrelationPlan, compile_correlations
+from tocsin.pipelines.detection.detector import Detector, compile_rules
+from tocsin.pipelines.detection.load import load_rules
+from tocsin.pipelines.detection.rules import Refusal, RuleSet
+
+SHIPPED = Path(str(files("tocsin.correlation_rules")))
+"""The directory of the rules that come with Tocsin."""
+
+
+@dataclass(frozen=True, slots=True)
+class Engine:
+    """Everything that rules say: which events match, and what sets of matches mean.
+
+    `refusals` are the rules that do not run, with path, line and reason.
+    """
+
+    rules: RuleSet
+    detector: Detector
+    correlations: CorrelationPlan
+    refusals: tuple[Refusal, ...]
+
+
+def load_engine(
+    paths: Sequence[Path], *, exclude: Sequence[str] = (), native: bool = False
+) -> Engine:
+    """The engine of the rules in `paths` (files and directories), or of the shipped ones.
+
+    Rules whose id is in `exclude` do not run. Raises OSError for a path that cannot be read.
+    """
+    rules = load_rules(paths or [SHIPPED], native=native)
+    if exclude:
+        left_out = frozenset(exclude)
+        rules = RuleSet(
+            tuple(rule for rule in rules.detections if rule.info.id not in left_out),
+            tuple(rule for rule in rules.correlations if rule.info.id not in left_out),
+            rules.refusals,
+            rules.skipped,
+        )
+    plan = compile_correlations(rules)
+    return Engine(rules, compile_rules(rules), plan, rules.refusals + plan.refusals)

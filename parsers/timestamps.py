@@ -97,8 +97,8 @@ def resolve(
 ) -> str | None:
     """UTC text of a local `date` and `clock` (`HH:MM:SS`) in `zone`; None if there is none such.
 
-    `date` is year, month and day; a missing year is chosen by the record time `received`. Digits of `fraction` beyond the
-    microsecond are cut. A leap second is the second after it.
+    `date` is year, month and day; a missing year is chosen by the record time `received`. Digits
+    of `fraction` beyond the microsecond are cut. A leap second is the second after it.
     """
     year, month, day = date
     if year is None:

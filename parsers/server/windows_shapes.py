@@ -55,16 +55,10 @@ _FLAT_FIELDS: dict[str, str] = {
     "@timestamp": "@timestamp",
     "Channel": "winlog.channel",
     "EventID": "winlog.event_id",
-    "EventId": "winlog.event_id",
     "Provider_Name": "winlog.provider_name",
-    "SourceName": "winlog.provider_name",
     "Provider_Guid": "winlog.provider_guid",
-    "ProviderGuid": "winlog.provider_guid",
     "Computer": "winlog.computer_name",
-    "ComputerName": "winlog.computer_name",
-    "Hostname": "winlog.computer_name",
     "EventRecordID": "winlog.record_id",
-    "RecordNumber": "winlog.record_id",
     "Level": "winlog.level",
     "Task": "winlog.task",
     "Opcode": "winlog.opcode",
@@ -78,6 +72,18 @@ _FLAT_FIELDS: dict[str, str] = {
     "UserID": "winlog.user.identifier",
     "Message": "message",
 }
+"""System fields by the names of Windows' own schema; each has its own target."""
+
+_ALIASES = (
+    ("EventId", "winlog.event_id"),
+    ("SourceName", "winlog.provider_name"),
+    ("ProviderGuid", "winlog.provider_guid"),
+    ("Hostname", "winlog.computer_name"),
+    ("ComputerName", "winlog.computer_name"),
+    ("RecordNumber", "winlog.record_id"),
+)
+"""Forwarders' names of system fields, which rules use as well: they stay with the event's own
+data and fill what the schema's name did not."""
 
 
 class _Targets(dict[str, str]):
@@ -99,8 +105,9 @@ def _read_flat(document: dict[str, Any]) -> Reading:
         document = {**document, **dict(_named_data(own))}
         del document["EventData"]
     event = {_TARGETS[key]: value for key, value in document.items()}
-    if len(event) != len(document):
-        _keep_aliases(event, document)
+    for name, target in _ALIASES:
+        if name in document and target not in event:
+            event[target] = document[name]
     code = _code(event.pop("winlog.event_id", None))
     times = (
         document.get("UtcTime"),
@@ -109,19 +116,6 @@ def _read_flat(document: dict[str, Any]) -> Reading:
         document.get("EventTime"),
     )
     return _reading(event, document, code, times)
-
-
-def _keep_aliases(event: Event, document: Mapping[str, Any]) -> None:
-    """Of several names of one system field the first in the table counts; none vanishes."""
-    taken: dict[str, str] = {}
-    for name, target in _FLAT_FIELDS.items():
-        if name not in document:
-            continue
-        if target in taken:
-            event[_DATA + name] = document[name]
-        else:
-            taken[target] = name
-            event[target] = document[name]
 
 
 _WRITTEN_LATER = ("event.id", "event.original", "event.ingested", "ecs.version")

@@ -7,17 +7,24 @@ No stage knows a clock, a socket or a runner. Whatever a host does with batches,
 and however often, the same records give the same events, matches and alerts.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 
 from tocsin.parsers import PARSERS
 from tocsin.parsers.context import Context, ParseError
 from tocsin.parsers.decoding import decode
+from tocsin.pipelines.alerts.documents import event_alert, group_alert
+from tocsin.pipelines.correlation.correlator import Correlator
+from tocsin.pipelines.detection.explain import matched_items
+from tocsin.pipelines.engine import Engine
+from tocsin.schemas.alerts import Alert
 from tocsin.schemas.events import Event
 from tocsin.schemas.identity import event_id
+from tocsin.schemas.indices import is_outside
+from tocsin.schemas.matches import Match
 from tocsin.schemas.records import Batch, DeadLetter, Record, Source
 from tocsin.schemas.related import add_related
-from tocsin.schemas.times import format_micros, from_micros
+from tocsin.schemas.times import END_OF_TIME, format_micros, from_micros, parse_time
 from tocsin.schemas.validation import conform
 
 ECS_VERSION = "9.1.0"
@@ -127,3 +134,56 @@ def dead_letter(record: Record, source: Source, stage: str, reason: str) -> Dead
         stage,
         reason,
     )
+
+
+@dataclass(frozen=True, slots=True)
+class Detected:
+    """What rules say of some events.
+
+    `outside` counts the matches whose event's time is too far from its record time to be
+    believed: correlations do not see them (DELIVERY §2.2).
+    """
+
+    alerts: list[Alert]
+    matches: list[Match]
+    outside: int = 0
+
+
+def detect(events: Sequence[Event], engine: Engine) -> Detected:
+    """Single-event alerts, and the matches that correlations and suppression need, in order.
+
+    A detection that a correlation speaks for gives no alert of its own; that of a suppressed one
+    is its group's, unless no group can take the event in.
+    """
+    plan = engine.correlations
+    alerts: list[Alert] = []
+    matches: list[Match] = []
+    outside = 0
+    for index, rule in engine.detector.match(events):
+        event = events[index]
+        known = rule.info.id
+        time = parse_time(event["@timestamp"])
+        received = event.get("tocsin.received")
+        far = received is not None and is_outside(time, parse_time(received))
+        if known in plan.fields_by_rule:
+            if far:
+                outside += 1
+            else:
+                matches.append(to_match(event, known, time, plan.fields_by_rule[known]))
+        if known not in plan.silent and (far or known not in plan.suppressed):
+            items = matched_items(rule, event)
+            alerts.append(event_alert(rule.info, event, items, outside=far))
+    return Detected(alerts, matches, outside)
+
+
+def to_match(event: Event, rule: str, time: int, fields: Iterable[str]) -> Match:
+    """The match of `rule` on `event`, with those of `fields` that the event has."""
+    carried = {name: event[name] for name in fields if name in event}
+    return Match(event["organization.name"], rule, event["event.id"], time, carried)
+
+
+def correlate_history(matches: Sequence[Match], engine: Engine) -> list[Alert]:
+    """The alerts of correlations over `matches`, taken to be the whole history."""
+    correlator = Correlator(engine.correlations)
+    correlator.insert(matches)
+    return [group_alert(alert) for alert in correlator.advance(END_OF_TIME)]

@@ -50,3 +50,13 @@ def moment(text: str | None, option: str) -> int | None:
         raise typer.BadParameter(
             f"expected ISO 8601, such as 2026-03-01T08:00:00Z, not {text!r}", param_hint=option
         ) from error
+
+
+config_option = Annotated[
+    Path | None, typer.Option("--config", help="tocsin.toml; else every key has its default.")
+]
+
+
+def read_config(path: Path | None) -> config.Config:
+    """The configuration at `path`, or the defaults; raises ConfigError, OSError."""
+    return config.load_config(path, PARSERS) if path else config.Config()

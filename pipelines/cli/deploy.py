@@ -1,0 +1,68 @@
+"""`tocsin deploy`: prepare the servers that the stream needs."""
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from tocsin.pipelines.cli.options import config_option, read_config
+from tocsin.pipelines.cli.terminal import document, note
+
+app = typer.Typer(help="Prepare the servers.", no_args_is_help=True)
+
+
+@app.command()
+def elasticsearch(
+    config: config_option = None,
+    show: Annotated[
+        bool, typer.Option("--print", help="Show what would be put, and ask no server.")
+    ] = False,
+) -> int:
+    r"""Put the index templates of events, alerts and dead letters.
+
+    \b
+    tocsin deploy elasticsearch --config tocsin.toml
+    tocsin deploy elasticsearch --print | jq .
+    """
+    from tocsin.schemas.templates import index_templates  # noqa: PLC0415
+
+    settings = read_config(config)
+    templates = index_templates(replicas=settings.elasticsearch.replicas)
+    if show:
+        document(templates)
+        return 0
+    from tocsin.pipelines.connectors.elasticsearch import deploy, open_client  # noqa: PLC0415
+
+    keys = settings.elasticsearch
+    client = open_client(
+        keys.hosts, username=keys.username, password=keys.password() or "", ca_certs=keys.ca_certs
+    )
+    for name in deploy(client, templates):
+        note(f"put index template {name}")
+    return 0
+
+
+@app.command()
+def kafka(
+    config: config_option = None,
+    partitions: Annotated[int, typer.Option(min=1, help="Partitions of a new topic.")] = 4,
+    replication: Annotated[
+        int, typer.Option(min=-1, help="Replicas of a new topic; -1 is the cluster's default.")
+    ] = -1,
+) -> int:
+    r"""Make the topics that are missing: of the sources, of matches, of dead letters.
+
+    \b
+    tocsin deploy kafka --config tocsin.toml --partitions 12 --replication 3
+    """
+    from tocsin.pipelines.connectors.kafka import create_topic, open_admin  # noqa: PLC0415
+    from tocsin.pipelines.streaming import cluster  # noqa: PLC0415
+
+    settings = read_config(config)
+    admin = open_admin(cluster(settings.kafka))
+    topics = dict.fromkeys(source.topic for source in settings.sources if source.topic)
+    topics |= dict.fromkeys((settings.kafka.matches_topic, settings.kafka.dead_letters_topic))
+    for topic in topics:
+        create_topic(admin, topic, partitions, replication=replication)
+        note(f"topic {topic} has {partitions} partitions")
+    return 0

@@ -1,0 +1,232 @@
+"""The correlator: matches in, alerts out, with the watermark as its only clock.
+
+`insert` takes matches in any order; `advance` moves the watermark and gives the alerts that are new
+or changed. What it says in the end is a function of the set of matches, not of their order, of
+batches, or of when the watermark moved (SEMANTICS §1.1).
+"""
+
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from tocsin.pipelines.correlation.alerts import EvidenceEvent, GroupAlert
+from tocsin.pipelines.correlation.feeds import Feed, feeds_of
+from tocsin.pipelines.correlation.groups import AlertState, Group
+from tocsin.pipelines.correlation.keys import group_values
+from tocsin.pipelines.correlation.late import LateGroups
+from tocsin.pipelines.correlation.plan import CorrelationPlan
+from tocsin.pipelines.correlation.state import BEFORE_TIME, RuleState
+from tocsin.pipelines.correlation.windows import EVENT, KEY, TIME, Entry
+from tocsin.schemas.identity import period_alert_id
+from tocsin.schemas.matches import Match
+
+
+@dataclass(frozen=True, slots=True)
+class Limits:
+    """Caps of the state, in entries (one for each match and group that it counts in).
+
+    A group that meets `group` loses its stalest eighth. Beyond `total` the stalest of all go; an
+    entry takes some 200 to 400 bytes.
+    """
+
+    group: int = 200_000
+    total: int = 2_000_000
+
+
+@dataclass(frozen=True, slots=True)
+class Size:
+    """What the state of one rule holds."""
+
+    entries: int
+    groups: int
+
+
+class Correlator:
+    """Correlations of any number of organisations that share a watermark.
+
+    `complete_from` is the time from which all matches will have been seen, None for the whole
+    history; alerts that need earlier ones are marked incomplete (§6.2). `watermark` is where the
+    reading starts. `counters` counts by (what, RULE ID); `late` lists what a backfill should run.
+    """
+
+    def __init__(
+        self,
+        plan: CorrelationPlan,
+        *,
+        limits: Limits | None = None,
+        complete_from: int | None = None,
+        watermark: int | None = None,
+    ) -> None:
+        self.plan = plan
+        self.limits = limits or Limits()
+        self.watermark = BEFORE_TIME if watermark is None else watermark
+        self.complete_from = BEFORE_TIME if complete_from is None else complete_from
+        self.counters: Counter[tuple[str, str]] = Counter()
+        self.late = LateGroups()
+        self._feeds: Mapping[str, Sequence[Feed]] = feeds_of(plan)
+        self._states: dict[str, list[RuleState]] = {}
+
+    def insert(self, matches: Sequence[Match], *, repeat: bool = False) -> list[GroupAlert]:
+        """Take `matches`; the first views of suppression alerts that they start (§5.5).
+
+        Matches below the watermark are late, and count only where one more can be told from what
+        is held; with `repeat` they are known to have been read before, and are not listed.
+        """
+        seen: list[GroupAlert] = []
+        feeds, watermark, states_of = self._feeds, self.watermark, self._states
+        for match in matches:
+            organization, time = match.organization, match.time
+            for feed in feeds.get(match.rule, ()):
+                states = states_of.get(organization) or self._open(organization)
+                state = states[feed.rule_index]
+                for entry in self._entries(feed, match.time, match.event_id, match.fields):
+                    if time >= watermark:
+                        state.pending.append(entry)
+                        state.size += 1
+                    elif not state.insert_late(entry, repeat=repeat):
+                        self._refuse_late(organization, state, entry)
+                    if feed.suppression:
+                        seen += self._first_view(organization, state, entry)
+        self._limit_total()
+        return seen
+
+    def _open(self, organization: str) -> list[RuleState]:
+        states = [RuleState(self.plan, rule, self.complete_from) for rule in self.plan.rules]
+        for state in states:
+            state.watermark = max(BEFORE_TIME, self.watermark - state.lag)
+        self._states[organization] = states
+        return states
+
+    def _entries(
+        self, feed: Feed, time: int, event_id: str, fields: Mapping[str, Any]
+    ) -> Sequence[Entry]:
+        reading = feed.read(fields)
+        if reading.dropped:
+            self.counters["correlation.groups.dropped", feed.rule_id] += reading.dropped
+        if reading.missing:
+            self.counters[reading.missing, feed.rule_id] += 1
+            return ()
+        value = reading.value
+        return [(time, key, event_id, feed.reference_index, value) for key in reading.keys]
+
+    def _refuse_late(self, organization: str, state: RuleState, entry: Entry) -> None:
+        if self.late.add(organization, state.rule, entry):
+            self.counters["correlation.matches.late", state.rule.id] += 1
+
+    def _first_view(
+        self, organization: str, state: RuleState, entry: Entry
+    ) -> Sequence[GroupAlert]:
+        """The alert of a suppressed detection as its first match in sight starts it."""
+        rule = state.rule
+        period_start = rule.period_start(entry[TIME])
+        group = state.groups.get(entry[KEY])
+        known = isinstance(group, Group) and group.alert_of(period_start)
+        if known or (period_start, entry[KEY]) in state.announced:
+            return ()
+        old = entry[TIME] < state.floor
+        if not old:
+            state.announced.add((period_start, entry[KEY]))
+        event = EvidenceEvent(entry[EVENT], entry[TIME], (rule.id,))
+        alert = GroupAlert(
+            organization=organization,
+            rule=rule,
+            group=group_values(entry[KEY], rule.group_by),
+            period_start=period_start,
+            time=entry[TIME],
+            event_start=entry[TIME],
+            event_end=entry[TIME],
+            count=1,
+            value=1,
+            first_events=(event,),
+            last_events=(),
+            watermark=self.watermark,
+            incomplete=old or period_start < state.complete_from,
+        )
+        return (alert,)
+
+    def advance(self, watermark: int) -> list[GroupAlert]:
+        """Move to `watermark`; alerts that are new, changed or settled since they were last told.
+
+        A watermark never goes back. Alerts come in order of organisation, time, rule and group.
+        """
+        self.watermark = max(self.watermark, watermark)
+        told: list[tuple[tuple[str, int, str, str, int], GroupAlert]] = []
+        silent = self.plan.silent
+        for organization, states in self._states.items():
+            for state in states:
+                for key, group, alert in state.advance(self.watermark, self.limits.group):
+                    if state.rule.suppression or state.rule.id not in silent:
+                        order = (organization, alert.time, state.rule.id, key, alert.period_start)
+                        told.append((order, self._alert(organization, state, key, group, alert)))
+                self._feed_outer(organization, states, state)
+        self._limit_total()
+        return [alert for _, alert in sorted(told, key=lambda one: one[0])]
+
+    def _alert(
+        self, organization: str, state: RuleState, key: str, group: Group, alert: AlertState
+    ) -> GroupAlert:
+        rule = state.rule
+        first, last = group.evidence(alert, rule)
+        evicted = max(state.evicted, BEFORE_TIME if group.capped is None else group.capped)
+        needed = alert.period_start - state.lookback
+        return GroupAlert(
+            organization=organization,
+            rule=rule,
+            group=group_values(key, rule.group_by),
+            period_start=alert.period_start,
+            time=alert.time,
+            event_start=alert.event_start,
+            event_end=alert.event_end,
+            count=alert.count,
+            value=alert.value,
+            first_events=first,
+            last_events=last,
+            watermark=self.watermark,
+            settled=alert.settled,
+            capped=alert.period_start - rule.timespan <= evicted,
+            incomplete=alert.partial or needed < state.complete_from,
+        )
+
+    def _feed_outer(self, organization: str, states: Sequence[RuleState], state: RuleState) -> None:
+        """Give the alerts that started to the correlations that refer to their rule (§5.6)."""
+        rule = state.rule
+        feeds = self._feeds.get(rule.id, ()) if state.starts else ()
+        for time, key, period_start in state.started:
+            group = group_values(key, rule.group_by)
+            event_id = period_alert_id(organization, rule.id, group, period_start)
+            for feed in feeds:
+                for entry in self._entries(feed, time, event_id, group):
+                    states[feed.rule_index].insert(entry)
+        state.started.clear()
+        for feed in feeds:
+            # An alert that a cap has touched may be missing above, or start elsewhere.
+            touched = max(state.evicted, state.capped)
+            if touched > BEFORE_TIME:
+                outer = states[feed.rule_index]
+                outer.evicted = max(outer.evicted, touched + rule.timespan + rule.period)
+
+    def _limit_total(self) -> None:
+        """Evict the stalest entries of all, an eighth of the cap at once, where it is met."""
+        states = [state for states in self._states.values() for state in states]
+        size = sum(state.size for state in states)
+        if size <= self.limits.total:
+            return
+        times = sorted(entry[TIME] for state in states for entry in state.entries())
+        cut = times[max(0, len(times) - self.limits.total * 7 // 8 - 1)]
+        for state in states:
+            state.evict(cut)
+
+    def sizes(self) -> dict[str, Size]:
+        """What the state holds, by RULE ID."""
+        sizes: dict[str, Size] = {}
+        for index, rule in enumerate(self.plan.rules):
+            states = [states[index] for states in self._states.values()]
+            entries = sum(state.size for state in states)
+            sizes[rule.id] = Size(entries, sum(len(state.groups) for state in states))
+        return sizes
+
+    @property
+    def evictions(self) -> int:
+        """How many entries caps have evicted."""
+        return sum(state.evictions for states in self._states.values() for state in states)

@@ -1,0 +1,309 @@
+"""The state of one rule in one organisation: what is pending, the groups, and what is told.
+
+Time moves only in `advance`: entries below the watermark leave `pending` in order of time, so
+whatever the order of arrival, groups see one sequence. A match below the watermark is late and
+goes through `insert_late`.
+"""
+
+from bisect import bisect_left
+from collections import deque
+from collections.abc import Iterator
+from heapq import heappop, heappush
+from itertools import pairwise
+
+from tocsin.pipelines.correlation.conditions import all_hold, positive_names
+from tocsin.pipelines.correlation.groups import AlertState, Group
+from tocsin.pipelines.correlation.plan import CorrelationPlan
+from tocsin.pipelines.correlation.rules import (
+    TEMPORAL_TYPES,
+    CorrelationRule,
+    CorrelationType,
+)
+from tocsin.pipelines.correlation.windows import KEY, RULE, TIME, Entry
+from tocsin.schemas.times import END_OF_TIME, SECOND
+
+BEFORE_TIME = -(1 << 62)
+AFTER_TIME = 1 << 62
+
+RETELL = 10 * SECOND
+"""An alert is revised at most once in this much watermark (SEMANTICS §5.4)."""
+
+_STEPS = 8
+"""Steps and sweeps in one horizon: more cost time, fewer hold entries longer than needed."""
+
+Told = tuple[str, Group, AlertState]
+
+
+class RuleState:
+    """All groups of one rule.
+
+    A group with a single entry that cannot hold alone is kept as that entry: most groups never see
+    a second one. `complete_from` is the time from which all matches were seen; `evicted` the
+    latest time at which any group may lack a match because of a cap, `capped` the latest that a
+    single group's cap has touched.
+    """
+
+    def __init__(self, plan: CorrelationPlan, rule: CorrelationRule, complete_from: int) -> None:
+        self.complete_from = complete_from
+        self.watermark = BEFORE_TIME
+        self.evicted = BEFORE_TIME
+        self.pending: list[Entry] = []
+        self.groups: dict[str, Entry | Group] = {}
+        self.size = 0
+        self.evictions = 0
+        self.capped = BEFORE_TIME
+        self.announced: set[tuple[int, str]] = set()
+        self.started: list[tuple[int, str, int]] = []
+        self.changed: set[tuple[int, str]] = set()
+        self._judgements: deque[tuple[int, str]] = deque()
+        self._settling: list[tuple[int, str]] = []
+        self._late: set[str] = set()
+        self._swept = BEFORE_TIME
+        self.bind(plan, rule)
+
+    def bind(self, plan: CorrelationPlan, rule: CorrelationRule) -> None:
+        """Take `rule`, which means what the state's rule meant, in its place in `plan`."""
+        self.rule = rule
+        self.lag = plan.lag(rule)
+        self.horizon = plan.horizon(rule)
+        self.lookback = plan.lookback(rule)
+        self.starts = bool(plan.outer.get(rule.id)) and not rule.suppression
+        self.revisable = rule.monotone and not self.starts
+        self._lone = not rule.forward and not self.starts and _never_alone(rule)
+        self._named: frozenset[int] = frozenset()
+        if rule.forward and rule.expression is not None:
+            self._named = positive_names(rule.expression)
+
+    @property
+    def floor(self) -> int:
+        """Entries before this time are no part of the state (§6.1)."""
+        return self.watermark - self.horizon
+
+    def insert(self, entry: Entry) -> None:
+        """Take a match that is not below the watermark."""
+        self.pending.append(entry)
+        self.size += 1
+
+    def insert_late(self, entry: Entry, *, repeat: bool) -> bool:
+        """Take a match below the watermark; False where it does not count any more.
+
+        A match that is here already is no news, and a `repeat` is never refused aloud.
+        """
+        if self.knows(entry):
+            return True
+        if not self.revisable or entry[TIME] < self.floor:
+            return repeat
+        if entry[TIME] >= self.watermark:
+            self.insert(entry)
+            return True
+        group = self._grown(entry[KEY])
+        group.insert(entry)
+        self.size += 1
+        self._late.add(entry[KEY])
+        return True
+
+    def knows(self, entry: Entry) -> bool:
+        """Whether the match of `entry` is part of the state."""
+        group = self.groups.get(entry[KEY])
+        if isinstance(group, tuple):
+            found = group[:4] == entry[:4]
+        else:
+            found = group is not None and group.holds(entry)
+        return found or (entry[TIME] >= self.watermark and entry in self.pending)
+
+    def _grown(self, key: str) -> Group:
+        known = self.groups.get(key)
+        if not isinstance(known, Group):
+            known = Group(self.rule, [] if known is None else [known])
+            self.groups[key] = known
+        return known
+
+    def advance(self, watermark: int, group_limit: int) -> Iterator[Told]:
+        """Move to the organisation's `watermark`, and tell the alerts that it brings to light.
+
+        A long way is gone in steps, so that no more is held than when time moves on gently; what
+        is not settled is told after the last one only. What is told must be read before the next
+        is asked for.
+        """
+        target = AFTER_TIME if watermark >= END_OF_TIME else watermark - self.lag
+        self.pending.sort()
+        self._rejudge()
+        stride = self.horizon // _STEPS + 1
+        while self.pending and self.pending[0][TIME] + stride < target:
+            yield from self._step(self.pending[0][TIME] + stride, group_limit)
+        yield from self._step(target, group_limit)
+        yield from self._changes()
+
+    def _step(self, watermark: int, group_limit: int) -> Iterator[Told]:
+        self.watermark = max(self.watermark, watermark)
+        self._settle(group_limit)
+        self._look_forward()
+        yield from self._settlements()
+        self._sweep()
+
+    def _settle(self, group_limit: int) -> None:
+        """Move entries below the watermark into their groups, judging each time once."""
+        entries = self._take_pending()
+        groups, rule, lone = self.groups, self.rule, self._lone
+        last = len(entries) - 1
+        for index, entry in enumerate(entries):
+            time, key = entry[0], entry[1]
+            group = groups.get(key)
+            if group is None and lone:
+                groups[key] = entry
+                continue
+            if not isinstance(group, Group):
+                group = self._grown(key)
+            held = group.entries
+            held.append(entry)
+            if len(held) > group_limit:
+                self._shrink(group, group_limit)
+            if index < last:
+                following = entries[index + 1]
+                if following[0] == time and following[1] == key:
+                    continue
+            if rule.forward:
+                self._schedule(group, time, key)
+            else:
+                alert = group.judge(rule, time)
+                if alert is not None:
+                    self._held(key, alert)
+
+    def _take_pending(self) -> list[Entry]:
+        """The entries below the watermark, in order, each match once."""
+        cut = bisect_left(self.pending, (self.watermark,))
+        entries = self.pending[:cut]
+        del self.pending[:cut]
+        distinct = entries[:1]
+        distinct += [
+            entry
+            for before, entry in pairwise(entries)
+            if entry[2] != before[2] or entry[:4] != before[:4]
+        ]
+        self.size -= len(entries) - len(distinct)
+        return distinct
+
+    def _shrink(self, group: Group, limit: int) -> None:
+        """Evict the stalest eighth of a group that met its cap, so that it is seldom done."""
+        gone = group.evict(max(1, limit // 8))
+        self.size -= gone
+        self.evictions += gone
+        self.capped = max(self.capped, group.capped or BEFORE_TIME)
+
+    def _schedule(self, group: Group, time: int, key: str) -> None:
+        """Note that a forward window starts at `time`, if one does (§4.3)."""
+        entries = group.entries
+        first = len(entries) - 1
+        while first > 0 and entries[first - 1][TIME] == time:
+            first -= 1
+        if self._named:
+            starts = any(entry[RULE] in self._named for entry in entries[first:])
+        else:
+            starts = first == 0 or entries[first - 1][TIME] < time - self.rule.timespan
+        if starts:
+            self._judgements.append((time, key))
+
+    def _look_forward(self) -> None:
+        timespan = self.rule.timespan
+        while self._judgements and self._judgements[0][0] + timespan < self.watermark:
+            time, key = self._judgements.popleft()
+            group = self.groups.get(key)
+            if isinstance(group, Group):
+                alert = group.judge(self.rule, time)
+                if alert is not None:
+                    self._held(key, alert)
+
+    def _held(self, key: str, alert: AlertState) -> None:
+        if not alert.scheduled:
+            alert.scheduled = True
+            heappush(self._settling, (alert.period_start, key))
+            if self.starts:
+                self.started.append((alert.time, key, alert.period_start))
+        self.changed.add((alert.period_start, key))
+
+    def _rejudge(self) -> None:
+        for key in sorted(self._late):
+            group = self.groups.get(key)
+            if isinstance(group, Group):
+                for alert in group.rejudge(self.rule, self.floor):
+                    self._held(key, alert)
+        self._late.clear()
+
+    def _settlements(self) -> Iterator[Told]:
+        """The alerts of periods whose last window is over (DELIVERY §4.7)."""
+        span = self.rule.period + self.rule.reach
+        while self._settling and self._settling[0][0] + span <= self.watermark:
+            period_start, key = heappop(self._settling)
+            self.announced.discard((period_start, key))
+            self.changed.discard((period_start, key))
+            group = self.groups.get(key)
+            alert = group.alert_of(period_start) if isinstance(group, Group) else None
+            if isinstance(group, Group) and alert is not None:
+                alert.settled = True
+                alert.told = self.watermark
+                yield key, group, alert
+
+    def _changes(self) -> Iterator[Told]:
+        """The alerts that changed since they were told, unless that was a moment ago."""
+        for period_start, key in list(self.changed):
+            group = self.groups.get(key)
+            alert = group.alert_of(period_start) if isinstance(group, Group) else None
+            if isinstance(group, Group) and alert is not None:
+                if alert.told is not None and alert.told + RETELL > self.watermark:
+                    continue
+                alert.told = self.watermark
+                yield key, group, alert
+            self.changed.discard((period_start, key))
+
+    def _sweep(self) -> None:
+        """Forget what lies before the horizon, a few times in each horizon."""
+        floor = self.floor
+        if floor - self._swept >= self.horizon // _STEPS + 1:
+            self._swept = floor
+            self._forget(floor)
+
+    def _forget(self, floor: int) -> int:
+        """Forget all entries before `floor`; how many they were."""
+        gone = 0
+        empty = []
+        period = self.rule.period
+        for key, group in self.groups.items():
+            if isinstance(group, Group):
+                gone += group.trim(floor, period)
+                if not group.entries and not group.alerts:
+                    empty.append(key)
+            elif group[TIME] < floor:
+                gone += 1
+                empty.append(key)
+        for key in empty:
+            del self.groups[key]
+        self.size -= gone
+        return gone
+
+    def evict(self, cut: int) -> None:
+        """Forget all entries up to `cut`, pending ones too, as there are too many in total."""
+        gone = self._forget(cut + 1)
+        kept = [entry for entry in self.pending if entry[TIME] > cut]
+        dropped = len(self.pending) - len(kept)
+        self.pending = kept
+        self.size -= dropped
+        if gone + dropped:
+            self.evictions += gone + dropped
+            self.evicted = max(self.evicted, cut)
+
+    def entries(self) -> Iterator[Entry]:
+        """All entries of the state, pending ones last."""
+        for group in self.groups.values():
+            if isinstance(group, Group):
+                yield from group.entries
+            else:
+                yield group
+        yield from self.pending
+
+
+def _never_alone(rule: CorrelationRule) -> bool:
+    """Whether a window with one entry cannot satisfy `rule`."""
+    if rule.expression is not None or rule.sequence:
+        return False
+    counts = rule.type is CorrelationType.EVENT_COUNT or rule.type in TEMPORAL_TYPES
+    return counts and not all_hold(rule.comparisons, 1)

@@ -12,7 +12,7 @@ from tocsin.parsers.addresses import TRANSPORTS, count, ip, ip_type, mac, port
 from tocsin.parsers.context import Context, ParseError
 from tocsin.parsers.firewall.fortigate_kinds import classify
 from tocsin.parsers.keyvalue import read_pairs
-from tocsin.parsers.syslog import SEVERITIES, Envelope, envelope_fields, parse_envelope
+from tocsin.parsers.syslog import Envelope, envelope_fields, parse_envelope
 from tocsin.parsers.timestamps import parse_epoch, parse_zone, scan, zone_name
 from tocsin.parsers.urls import set_url
 from tocsin.schemas.events import Event
@@ -64,9 +64,10 @@ _DIRECTIONS = {
     ("wan", "dmz"): "inbound",
     ("wan", "lan"): "inbound",
     ("wan", "wan"): "external",
-    "incoming": "inbound",
-    "outgoing": "outbound",
 }
+"""By the roles of the interfaces that a session comes in and goes out by."""
+
+_SESSION_DIRECTIONS = {"incoming": "inbound", "outgoing": "outbound"}
 _UI_ADDRESS = re.compile(r"\(([0-9A-Fa-f:.]{2,45})\)")
 _SEPARATORS = re.compile(r"[,;\s]+")
 _MAIL_PROFILES = frozenset({"emailfilter", "virus", "dlp", "file-filter"})
@@ -143,8 +144,6 @@ def _set_event(event: Event, fields: Mapping[str, str], envelope: Envelope) -> N
     severity = _LEVELS.get(fields.get("level", ""))
     if severity is not None:
         event["event.severity"] = severity
-        event.setdefault("log.syslog.severity.code", severity)
-        event.setdefault("log.syslog.severity.name", SEVERITIES[severity])
     event["observer.vendor"] = "Fortinet"
     event["observer.product"] = "FortiGate"
     event["observer.type"] = "firewall"
@@ -175,7 +174,8 @@ def _set_network(event: Event, fields: Mapping[str, str]) -> None:
         if sent is not None or received is not None:
             event[f"network.{measure}"] = (sent or 0) + (received or 0)
     roles = (fields.get("srcintfrole", ""), fields.get("dstintfrole", ""))
-    direction = _DIRECTIONS.get(fields.get("direction", "")) or _DIRECTIONS.get(roles)
+    # FortiOS's own direction is that of the packet in its session, not across the border.
+    direction = _DIRECTIONS.get(roles) or _SESSION_DIRECTIONS.get(fields.get("direction", ""))
     if direction:
         event["network.direction"] = direction
     translation = fields.get("trandisp", "")
@@ -218,22 +218,23 @@ def _set_users(event: Event, fields: Mapping[str, str]) -> None:
 
 def _set_inspection(event: Event, fields: Mapping[str, str], profile: str) -> None:
     """What a security profile saw: the URL, the signature, the file's way by mail."""
-    host = _text(fields.get("hostname", ""))
-    if host:
-        event["url.domain"] = host
+    for key, target in (("hostname", "url.domain"), ("profile", "rule.ruleset")):
+        value = _text(fields.get(key, ""))
+        if value:
+            event[target] = value
     if "url" in fields:
         set_url(event, fields["url"])
     signature = _SIGNATURES.get(profile)
     if signature:
         for target, keys in zip(("rule.id", "rule.name"), signature, strict=True):
-            value = next((fields[key] for key in keys if fields.get(key)), None)
-            if value:
-                event[target] = value
+            named = next((fields[key] for key in keys if fields.get(key)), None)
+            if named:
+                event[target] = named
     if profile in _MAIL_PROFILES:
         for key, target in _MAIL:
             addresses = [part for part in _SEPARATORS.split(fields.get(key, "")) if "@" in part]
             if addresses:
-                event[target] = addresses
+                event.setdefault(target, addresses)
     if profile == "dns":
         answers = [ip(part) for part in _SEPARATORS.split(fields.get("ipaddr", ""))]
         resolved = [answer for answer in answers if answer]
@@ -301,10 +302,12 @@ _PLANS: dict[str, tuple[str, Callable[[str], Any]]] = {
     "cipher": ("tls.cipher", _text),
     "devid": ("observer.serial_number", _text),
     "devname": ("observer.name", _text),
+    "dst_int": ("observer.egress.interface.name", _text),
     "dstintf": ("observer.egress.interface.name", _text),
     "dstip": ("destination.ip", ip),
     "dstmac": ("destination.mac", mac),
     "dstname": ("destination.domain", _text),
+    "dst_port": ("destination.port", port),
     "dstport": ("destination.port", port),
     "dstuser": ("destination.user.name", _text),
     "duration": ("event.duration", _nanoseconds),
@@ -317,10 +320,10 @@ _PLANS: dict[str, tuple[str, Callable[[str], Any]]] = {
     "locport": ("destination.port", port),
     "logid": ("event.code", _text),
     "msg": ("message", _text),
+    "policy_id": ("rule.id", _text),
     "policyid": ("rule.id", _text),
     "policyname": ("rule.name", _text),
     "poluuid": ("rule.uuid", _text),
-    "profile": ("rule.ruleset", _text),
     "qclass": ("dns.question.class", _text),
     "qname": ("dns.question.name", _text),
     "qtype": ("dns.question.type", _text),
@@ -338,6 +341,8 @@ _PLANS: dict[str, tuple[str, Callable[[str], Any]]] = {
     "sentpkt": ("source.packets", count),
     "service": ("network.protocol", _protocol),
     "sni": ("tls.client.server_name", _text),
+    "src_int": ("observer.ingress.interface.name", _text),
+    "src_port": ("source.port", port),
     "srcintf": ("observer.ingress.interface.name", _text),
     "srcip": ("source.ip", ip),
     "srcmac": ("source.mac", mac),

@@ -162,6 +162,18 @@ _FAILED = frozenset(
         "upgrade_failed",
     }
 )
+_DONE = frozenset(
+    {
+        "FSSO-logoff",
+        "FSSO-logon",
+        "auth-logon",
+        "auth-logout",
+        "ssl-new-con",
+        "tunnel-down",
+        "tunnel-up",
+    }
+)
+"""Actions that are logged without a status, when they are done."""
 
 
 def classify(fields: Mapping[str, str]) -> Kind:
@@ -220,4 +232,4 @@ def _outcome(action: str, fields: Mapping[str, str]) -> str | None:
         return "success"
     if status in _FAILED or action.endswith(("-fail", "-failed")):
         return "failure"
-    return "success" if action in {"tunnel-up", "tunnel-down", "ssl-new-con"} else None
+    return "success" if action in _DONE else None

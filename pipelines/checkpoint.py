@@ -24,21 +24,19 @@ class Point:
     """What held for one organisation at an offset of a matches partition.
 
     `watermark` is the one in force there; of matches with a time of `complete_from` or later
-    none lies before it. Up to the watermark `written` every alert had been acknowledged when
-    the offset was committed.
+    none lies before it.
     """
 
     watermark: int = BEGINNING_OF_TIME
     complete_from: int = BEGINNING_OF_TIME
-    written: int = BEGINNING_OF_TIME
 
 
 @dataclass(frozen=True, slots=True)
 class Checkpoint:
     """What a commit of a matches partition carries besides its offset.
 
-    `read` is the offset below which everything had been taken in and every alert that followed
-    acknowledged. Organisations without a point of their own have that of `others`.
+    `read` is the offset below which everything had been taken in, and every alert that followed
+    from it acknowledged. Organisations without a point of their own have that of `others`.
     """
 
     read: int = 0
@@ -66,7 +64,6 @@ def encode_checkpoint(checkpoint: Checkpoint, limit: int = METADATA_BYTES) -> st
             "others": [
                 min(point.watermark for point in shared),
                 max(point.complete_from for point in shared),
-                min(point.written for point in shared),
             ],
         }
         text = orjson.dumps(body).decode()
@@ -93,16 +90,15 @@ def decode_checkpoint(text: str) -> Checkpoint | None:
 
 
 def _plain(point: Point) -> list[int]:
-    return [point.watermark, point.complete_from, point.written]
+    return [point.watermark, point.complete_from]
 
 
 def _point(plain: object) -> Point:
     match plain:
-        case [int(watermark), int(complete_from), int(written)]:
-            times = (watermark, complete_from, written)
-            if all(BEGINNING_OF_TIME <= time <= END_OF_TIME for time in times):
-                return Point(*times)
-    raise ValueError("expected three times")
+        case [int(watermark), int(complete_from)]:
+            if all(BEGINNING_OF_TIME <= time <= END_OF_TIME for time in (watermark, complete_from)):
+                return Point(watermark, complete_from)
+    raise ValueError("expected two times")
 
 
 @dataclass(slots=True)
@@ -167,7 +163,7 @@ class Retention:
 
     def _point(self, name: str, segment: _Segment) -> Point:
         there = segment.watermarks.get(name, self._start.point(name).watermark)
-        return Point(there, self._complete_from(name), self.watermark(name))
+        return Point(there, self._complete_from(name))
 
     def _complete_from(self, name: str) -> int:
         return self._complete.get(name, self._start.point(name).complete_from)

@@ -21,7 +21,7 @@ from kafka import KafkaConsumer, KafkaProducer, TopicPartition
 from tocsin.pipelines.connectors import kafka
 from tocsin.pipelines.connectors.assignments import Assignments
 from tocsin.pipelines.connectors.kafka import Message
-from tocsin.pipelines.connectors.matches_topic import encode_mark, partition_of
+from tocsin.pipelines.connectors.matches_topic import MatchesTopic, encode_mark
 from tocsin.pipelines.metrics import LOST, Counters
 from tocsin.pipelines.progress import PartitionProgress
 from tocsin.schemas.marks import Mark, Origin
@@ -57,18 +57,6 @@ class Topic:
 
     source: Source
     id: str
-
-
-@dataclass(frozen=True, slots=True)
-class MatchesTopic:
-    """The topic that matches and marks go to, and how many partitions it has."""
-
-    name: str
-    partitions: int
-
-    def partition(self, organization: str) -> int:
-        """The partition of all that concerns `organization`."""
-        return partition_of(organization, self.partitions)
 
 
 @dataclass(slots=True)

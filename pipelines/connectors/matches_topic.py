@@ -28,6 +28,19 @@ class DecodeError(ValueError):
 
 
 @dataclass(frozen=True, slots=True)
+class MatchesTopic:
+    """The topic that matches and marks go to, and how many partitions it has."""
+
+    name: str
+    partitions: int
+
+    def partition(self, organization: str) -> int:
+        """The partition of all that concerns `organization`."""
+        digest = blake2b(organization.encode(), digest_size=8).digest()
+        return int.from_bytes(digest) % self.partitions
+
+
+@dataclass(frozen=True, slots=True)
 class Matches:
     """The matches of one organisation in the records of `origin` from `first` up to `next`."""
 
@@ -36,12 +49,6 @@ class Matches:
     first: int
     next: int
     matches: tuple[Match, ...]
-
-
-def partition_of(organization: str, partitions: int) -> int:
-    """The partition of all that concerns `organization`, in a topic of `partitions`."""
-    state = blake2b(organization.encode(), digest_size=8)
-    return int.from_bytes(state.digest()) % partitions
 
 
 def encode_matches(matches: Matches, record_bytes: int = RECORD_BYTES) -> Iterator[bytes]:
@@ -95,7 +102,7 @@ def decode(key: bytes | None, value: bytes | None) -> Matches | Mark | Watermark
         organization = (key or b"").decode("ascii")
         body = orjson.loads(value or b"")
         match body:
-            case {"type": "matches", "from": reach, "matches": list(members)}:
+            case {"type": "matches", "from": reach, "matches": [*members]} if members:
                 origin, first, next_ = _reach(reach)
                 matches = tuple(_match(organization, member) for member in members)
                 return Matches(organization, origin, first, next_, matches)

@@ -10,9 +10,9 @@ import pytest
 from kafka import KafkaAdminClient, TopicPartition
 
 from tocsin.pipelines.connectors import kafka as connector
-from tocsin.pipelines.connectors.matches_topic import decode
+from tocsin.pipelines.connectors.matches_topic import MatchesTopic, decode
 from tocsin.pipelines.metrics import LOST, Counters, total
-from tocsin.pipelines.worker import MatchesTopic, Topic, Worker
+from tocsin.pipelines.worker import Topic, Worker
 from tocsin.schemas.marks import Kind, Mark
 from tocsin.schemas.records import Batch, Source
 from tocsin.schemas.times import BEGINNING_OF_TIME, END_OF_TIME, MINUTE

@@ -1,53 +1,52 @@
-"""Which events a rule looks at, and under which names its fields stand there.
+"""Which events a rule looks at, as a condition in intermediate form.
 
-A rule names a log source; its gate is the condition, in intermediate form, that holds for events
-of that source. Which names its fields have depends on what the events are:
-
-- `SIGMA`: normalised events, rules in Sigma's taxonomy. The field maps of `schemas` give both.
-- `ECS`: normalised events, rules in ECS (SEMANTICS §2.10). The gate is `event.category`.
-- `NATIVE`: events under their source's own names. Windows has its table over `Channel` and
-  `EventID`; other events say their log source themselves, in an object `logsource`.
+The field maps of `schemas` know the log sources; a gate there is a choice of alternatives, each a
+set of fields with the values they may have.
 """
 
-from dataclasses import dataclass
-from typing import Protocol
+from tocsin.pipelines.detection.ir import (
+    ALWAYS,
+    NEVER,
+    And,
+    Equals,
+    Exists,
+    Item,
+    Node,
+    Or,
+    Origin,
+    Selection,
+)
+from tocsin.schemas.sigma import Alternative, FieldMap, Gate, LogSource, Scalar, field_map
+from tocsin.schemas.values import canonical
 
-from tocsin.pipelines.detection.ir import Node
+
+def rule_fields(logsource: LogSource, *, ecs: bool, native: bool) -> FieldMap:
+    """The field map for a rule of `logsource`, written in ECS or in Sigma's taxonomy."""
+    product = "ecs" if ecs else logsource.product
+    return field_map(product, logsource.category, logsource.service, native=native)
 
 
-class GateError(ValueError):
-    """No events can be told for this log source."""
+def gate_node(gate: Gate | None, line: int) -> Node:
+    """The condition that events of a log source meet; `line` is where the rule names it."""
+    if gate is None:
+        return NEVER
+    if any(not alternative for alternative in gate):
+        return ALWAYS
+    return Selection("logsource", Or(tuple(_alternative(part, line) for part in gate)))
 
 
-@dataclass(frozen=True, slots=True)
-class LogSource:
-    """A rule's log source; None where the rule leaves a part open."""
+def _alternative(alternative: Alternative, line: int) -> Node:
+    return And(tuple(_field(name, values, line) for name, values in alternative.items()))
 
-    product: str | None = None
-    category: str | None = None
-    service: str | None = None
 
-    def covers(self, other: "LogSource") -> bool:
-        """Whether every part that this one names is the same in `other`."""
-        return all(
-            mine is None or mine == its
-            for mine, its in (
-                (self.product, other.product),
-                (self.category, other.category),
-                (self.service, other.service),
+def _field(name: str, values: tuple[Scalar, ...], line: int) -> Node:
+    if not values:
+        return Item((name,), Exists(present=True), Origin("logsource", name, "", line))
+    return Or(
+        tuple(
+            Item(
+                (name,), Equals(str(canonical(value))), Origin("logsource", name, str(value), line)
             )
+            for value in values
         )
-
-
-class FieldNames(Protocol):
-    """How rules of one kind find their events and fields."""
-
-    @property
-    def native(self) -> bool:
-        """Whether events are source text altogether (SEMANTICS §2.8)."""
-
-    def targets(self, logsource: LogSource, field: str) -> tuple[str, ...]:
-        """The event fields that `field` maps to, in order of preference; never none."""
-
-    def gate(self, logsource: LogSource) -> Node | None:
-        """The condition that events of `logsource` meet; None where all do. Raises GateError."""
+    )

@@ -197,14 +197,14 @@ class Keyword:
 
 @dataclass(frozen=True, slots=True)
 class And:
-    """All of the `children` hold; there is at least one."""
+    """All of the `children` hold; without children it always holds."""
 
     children: "tuple[Node, ...]"
 
 
 @dataclass(frozen=True, slots=True)
 class Or:
-    """Some of the `children` holds; there is at least one."""
+    """Some of the `children` holds; without children it never does."""
 
     children: "tuple[Node, ...]"
 
@@ -238,6 +238,9 @@ class Selection:
 
 Leaf = Item | Keyword
 Node = And | Or | AtLeast | Not | Selection | Leaf
+
+ALWAYS = And(())
+NEVER = Or(())
 
 
 def leaves(node: Node) -> Iterator[Leaf]:

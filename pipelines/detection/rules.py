@@ -8,8 +8,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from tocsin.pipelines.detection.gates import FieldNames, LogSource
 from tocsin.pipelines.detection.ir import Node
+from tocsin.schemas.sigma import FieldMap, LogSource
 
 
 @dataclass(frozen=True, slots=True, order=True)
@@ -70,20 +70,22 @@ class RuleException:
 class DetectionRule:
     """A detection rule in intermediate form.
 
-    It matches an event if `gate` holds (None holds for every event), `condition` holds, filters
-    included, and no exception takes the match away.
+    It matches an event if `gate` holds, `condition` holds, filters included, and no exception takes
+    the match away. `gate` says which events belong to the rule's log source; `native` that they
+    carry the names of their source.
     """
 
     info: RuleInfo
     logsource: LogSource
-    names: FieldNames
-    gate: Node | None = field(compare=False)
+    fields: FieldMap = field(compare=False)
+    native: bool
+    gate: Node = field(compare=False)
     condition: Node = field(compare=False)
     exceptions: tuple[RuleException, ...] = field(default=(), compare=False)
 
     def field_targets(self, name: str) -> tuple[str, ...]:
         """The event fields that the rule's field `name` maps to; the first present counts."""
-        return self.names.targets(self.logsource, name)
+        return self.fields.targets(name)
 
 
 @dataclass(frozen=True, slots=True)
@@ -101,10 +103,12 @@ class CorrelationDocument:
 class RuleSet:
     """All rules of some files, in the order of their paths.
 
-    `skipped` are rules in ECS that a run over native events leaves out (SEMANTICS §2.10).
+    `skipped` are rules in ECS that a run over native events leaves out (SEMANTICS §2.10); `unfed`
+    are accepted ones that never match because no parser feeds their log source.
     """
 
     detections: tuple[DetectionRule, ...] = ()
     correlations: tuple[CorrelationDocument, ...] = ()
     refusals: tuple[Refusal, ...] = ()
     skipped: tuple[Refusal, ...] = ()
+    unfed: tuple[Refusal, ...] = ()

@@ -1,0 +1,294 @@
+"""Rules from files: every document becomes a rule in intermediate form, or a refusal.
+
+    file ─▶ documents ─▶ action: global, repeat, reset ─▶ detection rule ─┐
+                                                        ├▶ filter ────────┴▶ DetectionRule
+                                                        └▶ correlation ────▶ CorrelationDocument
+
+A rule that cannot be given exactly its meaning is refused with path, line and reason, and all
+others go on. Nothing of a rule's text is ever run: no code, no templates, no look-ups of its names.
+
+Rules are read here and not by pySigma, which gives neither lines nor the selection that a value
+stands in, and errs in conditions, encodings, filters and dates (see `conditions`, `modifiers`).
+The tests hold both against each other over all public rules.
+"""
+
+import os
+from collections.abc import Iterable, Iterator, Sequence
+from copy import deepcopy
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from tocsin.pipelines.detection.documents import DocumentError, Mapping, read_documents
+from tocsin.pipelines.detection.filters import Filter, read_filter
+from tocsin.pipelines.detection.gates import gate_node, rule_fields
+from tocsin.pipelines.detection.ir import And, Item, Node, Reference, leaves
+from tocsin.pipelines.detection.metadata import is_ecs, log_source, rule_id, rule_info, written
+from tocsin.pipelines.detection.modifiers import Placeholders
+from tocsin.pipelines.detection.rules import (
+    CorrelationDocument,
+    DetectionRule,
+    Refusal,
+    RuleInfo,
+    RuleSet,
+)
+from tocsin.pipelines.detection.selections import Dialect, detection_node
+from tocsin.schemas.sigma import FieldMap
+
+SUFFIXES = (".yml", ".yaml")
+
+
+@dataclass(frozen=True, slots=True)
+class RuleDocument:
+    """One document of a rule file: `path` below its rules directory, `place` as one finds it."""
+
+    path: str
+    place: str
+    line: int
+    body: Mapping
+
+    def refusal(self, error: DocumentError) -> Refusal:
+        """What is told of the document when it cannot be used."""
+        return Refusal(self.place, error.line, error.reason)
+
+
+@dataclass(slots=True)
+class _Loading:
+    """What loading has found so far."""
+
+    documents: list[RuleDocument] = field(default_factory=list)
+    refusals: list[Refusal] = field(default_factory=list)
+    seen: dict[str, RuleDocument] = field(default_factory=dict)
+
+
+def load_rules(
+    paths: Iterable[str | Path],
+    *,
+    native: bool = False,
+    placeholders: Placeholders | None = None,
+) -> RuleSet:
+    """The rules of `paths`: files, and directories with all `*.yml` and `*.yaml` below them.
+
+    With `native`, field names are those of the source (see `tocsin.schemas.sigma`). `placeholders`
+    are the values for the modifier `expand`. Raises OSError for a path that cannot be read; what is
+    wrong in a file below a directory, or in a document, is a refusal.
+    """
+    loading = _Loading()
+    for path in paths:
+        for place, below in _files(Path(path)):
+            _read(place, below, loading)
+    return _assemble(loading, native, placeholders or {})
+
+
+def _files(path: Path) -> Iterator[tuple[Path, str]]:
+    """The rule files of `path`, in order, each with its path below the directory."""
+    if not path.is_dir():
+        path.stat()
+        yield path, path.name
+        return
+    found = []
+    for folder, folders, names in os.walk(path):
+        folders[:] = sorted(name for name in folders if not name.startswith("."))
+        found += [Path(folder, name) for name in names if name.endswith(SUFFIXES)]
+    for place in sorted(found):
+        yield place, place.relative_to(path).as_posix()
+
+
+def _read(place: Path, below: str, loading: _Loading) -> None:
+    try:
+        data = place.read_bytes()
+    except OSError as error:
+        loading.refusals.append(Refusal(str(place), 1, f"cannot be read: {error.strerror}"))
+        return
+    documents = []
+    for document in read_documents(data):
+        if document.body is None:
+            problem = document.error or DocumentError(document.line, "no rule")
+            loading.refusals.append(Refusal(str(place), problem.line, problem.reason))
+        else:
+            documents.append(RuleDocument(below, str(place), document.line, document.body))
+    for document_or_refusal in apply_actions(documents):
+        if isinstance(document_or_refusal, Refusal):
+            loading.refusals.append(document_or_refusal)
+        else:
+            loading.documents.append(document_or_refusal)
+
+
+def apply_actions(documents: Iterable[RuleDocument]) -> Iterator[RuleDocument | Refusal]:
+    """The documents of one file after `action`: `global`, `repeat` and `reset`.
+
+    Global keys are merged into the rules that follow, up to a reset; a repeat adds to the rule
+    before it. Correlations and filters stand for themselves.
+    """
+    shared: Mapping | None = None
+    previous: RuleDocument | None = None
+    for document in documents:
+        action = document.body.get("action")
+        if action is None and ("correlation" in document.body or "filter" in document.body):
+            yield document
+        elif action is None:
+            previous = _merged(document, shared)
+            yield previous
+        elif action == "global":
+            shared = _without_action(document.body)
+        elif action == "reset":
+            shared = None
+        elif action == "repeat" and previous is not None:
+            own = RuleDocument(previous.path, previous.place, document.line, previous.body)
+            previous = _merged(own, _without_action(document.body))
+            yield previous
+        else:
+            line = document.body.line_of("action")
+            reason = "no rule before it to repeat" if action == "repeat" else "unknown action"
+            yield Refusal(document.place, line, f"action `{action}`: {reason}")
+
+
+def _without_action(body: Mapping) -> Mapping:
+    rest = deepcopy(body)
+    del rest["action"]
+    return rest
+
+
+def _merged(document: RuleDocument, added: Mapping | None) -> RuleDocument:
+    if added is None:
+        return document
+    body = deepcopy(document.body)
+    _merge(body, added)
+    return RuleDocument(document.path, document.place, document.line, body)
+
+
+def _merge(target: Mapping, added: Mapping) -> None:
+    for key, value in added.items():
+        existing = target.get(key)
+        if isinstance(existing, Mapping) and isinstance(value, Mapping):
+            _merge(existing, value)
+        else:
+            target[key] = deepcopy(value)
+            target.lines[key] = added.line_of(key)
+
+
+def _assemble(loading: _Loading, native: bool, placeholders: Placeholders) -> RuleSet:
+    detections: list[RuleDocument] = []
+    correlations: list[CorrelationDocument] = []
+    filters: list[tuple[RuleDocument, Filter]] = []
+    for document in loading.documents:
+        try:
+            _claim(document, loading)
+            if "correlation" in document.body:
+                info = rule_info(document.body, document.path, document.line)
+                correlations.append(CorrelationDocument(info, document.body))
+            elif "filter" in document.body:
+                found = read_filter(document.body, document.path, placeholders)
+                filters.append((document, found))
+            else:
+                detections.append(document)
+        except DocumentError as error:
+            loading.refusals.append(document.refusal(error))
+    compiling = _Compiling(tuple(each for _, each in filters), native, placeholders)
+    for document in detections:
+        try:
+            compiling.add(document)
+        except DocumentError as error:
+            loading.refusals.append(document.refusal(error))
+    for document, each in filters:
+        if each.id not in compiling.applied:
+            line = document.body.line_of("filter")
+            reason = "the filter applies to no rule (its `rules` and log source must name one)"
+            loading.refusals.append(Refusal(document.place, line, reason))
+    return RuleSet(
+        tuple(compiling.rules),
+        tuple(correlations),
+        tuple(loading.refusals),
+        tuple(compiling.skipped),
+        tuple(compiling.unfed),
+    )
+
+
+def _claim(document: RuleDocument, loading: _Loading) -> None:
+    """Take the document's RULE ID; raises DocumentError where another has it."""
+    identity = rule_id(document.body, document.path)
+    first = loading.seen.setdefault(identity, document)
+    if first is not document:
+        key = "id" if "id" in document.body else "name"
+        raise DocumentError(
+            document.body.line_of(key) if key in document.body else document.line,
+            f"the rule id `{identity}` is taken by {first.place}:{first.line}",
+        )
+
+
+@dataclass(slots=True)
+class _Compiling:
+    """Turns documents of detection rules into rules, with the filters that apply."""
+
+    filters: Sequence[Filter]
+    native: bool
+    placeholders: Placeholders
+    rules: list[DetectionRule] = field(default_factory=list)
+    skipped: list[Refusal] = field(default_factory=list)
+    unfed: list[Refusal] = field(default_factory=list)
+    applied: set[str] = field(default_factory=set)
+
+    def add(self, document: RuleDocument) -> None:
+        """Compile one rule; raises DocumentError."""
+        body = document.body
+        section = body.get("detection")
+        if not isinstance(section, Mapping):
+            raise DocumentError(
+                body.line_of("detection"), "no `detection`, `correlation` or `filter` mapping"
+            )
+        source = log_source(body)
+        ecs = is_ecs(body, source)
+        if ecs and self.native:
+            reason = "rules in ECS do not run on native events"
+            self.skipped.append(Refusal(document.place, body.line_of("taxonomy"), reason))
+            return
+        fields = rule_fields(source, ecs=ecs, native=self.native)
+        dialect = Dialect(fields, self.native, self.placeholders)
+        condition = detection_node(section, dialect)
+        names = (rule_id(body, document.path), _name(body))
+        applying = [each for each in self.filters if each.applies_to(source, names)]
+        added = tuple(each.node(dialect) for each in applying if each.expiry is None)
+        exceptions = [each.exception(dialect) for each in applying]
+        if added:
+            condition = And((condition, *added))
+        line = body.line_of("logsource")
+        rule = DetectionRule(
+            self._info(document, condition, fields, applying),
+            source,
+            fields,
+            self.native,
+            gate_node(fields.gate, line),
+            condition,
+            tuple(each for each in exceptions if each is not None),
+        )
+        self.rules.append(rule)
+        self.applied.update(each.id for each in applying)
+        if fields.gate is None:
+            self.unfed.append(Refusal(document.place, line, fields.reason))
+
+    def _info(
+        self,
+        document: RuleDocument,
+        condition: Node,
+        fields: FieldMap,
+        applying: Sequence[Filter],
+    ) -> RuleInfo:
+        meaning = [each.written for each in applying]
+        meaning.append(written(fields.gate))
+        meaning.extend(_targets(condition))
+        if self.placeholders:
+            meaning.append(written({name: list(v) for name, v in self.placeholders.items()}))
+        return rule_info(document.body, document.path, document.line, *meaning)
+
+
+def _targets(condition: Node) -> Iterator[str]:
+    """The event fields that the tree reads, in order."""
+    for leaf in leaves(condition):
+        if isinstance(leaf, Item):
+            yield from leaf.targets
+            if isinstance(leaf.predicate, Reference):
+                yield from leaf.predicate.targets
+
+
+def _name(body: Mapping) -> str | None:
+    name = body.get("name")
+    return name if isinstance(name, str) else None

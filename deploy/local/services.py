@@ -39,6 +39,16 @@ ELASTICSEARCH_PORT = 9200
 NOBODY = 65534
 """Elasticsearch refuses to run as root; this user id exists everywhere without being made."""
 
+CONFIGURATION = (
+    "jvm.options",
+    "log4j2.properties",
+    "role_mapping.yml",
+    "roles.yml",
+    "users",
+    "users_roles",
+)
+"""The files of Elasticsearch's `config` that a server needs besides `elasticsearch.yml`."""
+
 
 def cache() -> Path:
     """The folder that keeps what was fetched: `$TOCSIN_CACHE`, by default `~/.cache/tocsin`."""
@@ -160,8 +170,9 @@ def start_elasticsearch(
 ) -> Service:
     """A single Elasticsearch 8.19 node; a `folder` that held one before goes on with its data.
 
-    `settings` are added to `elasticsearch.yml`. As root the server runs as user 65534, for whom
-    each parent of `folder` must be open; the default is a new folder below the system's
+    `settings` are added to `elasticsearch.yml`; files that stand in `folder`'s `config` already,
+    such as `users` and `roles.yml`, are taken as they are. As root the server runs as user 65534,
+    for whom each parent of `folder` must be open; the default is a new folder below the system's
     temporary one. Needs 1.5 GiB of memory.
     """
     archive = next(fetch("elasticsearch").glob("*.zip"))
@@ -171,9 +182,7 @@ def start_elasticsearch(
         _unzip(archive, place)
     config = place / "config"
     config.mkdir(exist_ok=True)
-    for name in ("jvm.options", "log4j2.properties", "roles.yml", "role_mapping.yml"):
-        shutil.copy(home / "config" / name, config / name)
-    for name in ("users", "users_roles"):
+    for name in CONFIGURATION:
         if not (config / name).exists():
             shutil.copy(home / "config" / name, config / name)
     port = port or free_port()

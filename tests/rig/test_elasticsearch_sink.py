@@ -316,3 +316,55 @@ def test_writers_of_one_alert_come_to_the_latest_view(client: Elasticsearch) -> 
     assert found["tocsin"] == {"count": 79, "watermark": "1970-01-01T00:01:19.000000Z"}
     assert found["workflow"] == {"status": "open"}
     assert sum(outcome.stored + outcome.standing for outcome in outcomes) == 80
+
+
+WRITER = """
+tocsin_writer:
+  cluster: [monitor]
+  indices:
+    - names: ["tocsin-events-*", "tocsin-dead-letters*"]
+      privileges: [create_doc, create_index]
+    - names: ["tocsin-alerts-*"]
+      privileges: [read, index, create_index]
+"""
+PASSWORD = "tocsin-test"
+PASSWORD_HASH = "$2a$10$5Y2FdP05/egIw6uZgme3w.ZAsZlZ1KE2CQXZ3hABi.m4duehmMKuy"
+
+
+def test_rights_are_held_for_and_the_documented_role_is_enough(services: ModuleType) -> None:
+    """A wrong password and a foreign index hold with an alarm; the writer's role does its work."""
+    with tempfile.TemporaryDirectory(prefix="tocsin-secured-") as name:
+        folder = Path(name)
+        folder.chmod(0o755)
+        config = folder / "config"
+        config.mkdir()
+        (config / "users").write_text(f"writer:{PASSWORD_HASH}\n")
+        (config / "users_roles").write_text("tocsin_writer:writer\n")
+        (config / "roles.yml").write_text(WRITER)
+        settings = {"xpack.security.enabled": "true", "xpack.security.http.ssl.enabled": "false"}
+        settings["xpack.security.transport.ssl.enabled"] = "false"
+        with services.start_elasticsearch(folder, settings=settings) as server:
+            hosts = [server.address]
+
+            assert "401 security_exception" in held_for(
+                hosts, "wrong", "tocsin-events-mail-a-2025.01"
+            )
+            assert "403 security_exception" in held_for(hosts, PASSWORD, "somebody-elses")
+            with connector.open_client(hosts, "writer", PASSWORD) as client:
+                sink = ElasticsearchSink(client)
+                alerts = [Alert("a", "tocsin-alerts-a-2025.01", {"tocsin": {"count": 1}})]
+                assert sink.create([document("tocsin-events-mail-a-2025.01", 1)]).stored == 1
+                assert sink.create([document("tocsin-events-mail-a-2025.01", 1)]).standing == 1
+                assert sink.create([document("tocsin-dead-letters", 1)]).stored == 1
+                assert sink.revise(alerts, 1, {}).stored == 1
+                assert sink.revise(alerts, 2, {}).stored == 1
+
+
+def held_for(hosts: list[str], password: str, index: str) -> str:
+    """The alarm of a sink that is told to stop once it has raised one."""
+    alarms: list[str] = []
+    with connector.open_client(hosts, "writer", password) as client:
+        sink = ElasticsearchSink(client, stop=lambda: bool(alarms), alarm=alarms.append)
+        with pytest.raises(connector.StoppedError):
+            sink.create([document(index, 1)])
+    return alarms[0]

@@ -40,15 +40,18 @@ NUMBERS = {name: number for number, name in TRANSPORTS.items()}
 
 @lru_cache(maxsize=_CACHED)
 def ip(text: str) -> str | None:
-    """`text` if it is an IPv4 or IPv6 address, without brackets and zone (`fe80::1%eth0`)."""
+    """The address that `text` is, in the shortest form of RFC 5952, so that sources agree on it.
+
+    Brackets and zone (`fe80::1%eth0`) are dropped; an IPv4-mapped address is the IPv4 address.
+    """
     if len(text) > _LONGEST_IP:
         return None
-    text = text.strip("[]").partition("%")[0]
     try:
-        ipaddress.ip_address(text)
+        address = ipaddress.ip_address(text.strip("[]").partition("%")[0])
     except ValueError:
         return None
-    return text
+    mapped = address.ipv4_mapped if isinstance(address, ipaddress.IPv6Address) else None
+    return str(mapped or address)
 
 
 @lru_cache(maxsize=_CACHED)

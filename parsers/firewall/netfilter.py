@@ -82,9 +82,9 @@ def parse(text: str, context: Context) -> Event:
     _set_verdict(event, prefix)
     _set_addresses(event, fields)
     _set_network(event, fields)
-    if "SRC" not in fields and "OPCODE" not in fields:
+    if "source.ip" not in event or "destination.ip" not in event:
         event["tags"] = ["parse_partial"]
-        event["error.message"] = "the packet's header is cut off: expected SRC="
+        event["error.message"] = "the packet is cut off: expected the addresses SRC= and DST="
     return event
 
 

@@ -26,7 +26,9 @@ _STRING = r'"([^"\\]*+(?:\\.[^"\\]*+)*+)"'
 _REQUEST = re.compile(
     rf"{_STRING} (\d{{3}}|-) (\d+|-)(?: {_STRING} {_STRING})?(?: (?P<rest>.*))?", re.DOTALL
 )
-_PAIR = re.compile(r'(?:^|\s)([A-Za-z_]\w*)=(?:"([^"]*)"|([^\s"]*))', re.ASCII)
+_PART = re.compile(
+    r'(?:([A-Za-z_]\w*)=)?(?:"([^"\\]*+(?:\\.[^"\\]*+)*+)(?:"|\Z)|([^\s"]+))', re.ASCII | re.DOTALL
+)
 _METHOD = re.compile(r"[A-Za-z][A-Za-z_-]{1,31}", re.ASCII)
 _SECONDS = re.compile(r"\d{1,9}(?:\.\d{1,9})?", re.ASCII)
 
@@ -125,12 +127,16 @@ def _read_head(head: str) -> dict[str, str] | None:
 
 
 def _read_rest(variables: dict[str, str], rest: str) -> None:
-    """What stands after the user agent: `"$http_x_forwarded_for"`, then `name=value` pairs."""
+    """What stands after the user agent: `"$http_x_forwarded_for"`, then `name=value` pairs.
+
+    A pair inside quotes is none: cookies and other headers are what the client likes.
+    """
     if rest.startswith('"'):
         forwarded, _, rest = rest[1:].partition('"')
         variables["http_x_forwarded_for"] = forwarded
-    for name, quoted, bare in _PAIR.findall(rest):
-        variables.setdefault(_ALIASES.get(name, name), quoted or bare)
+    for name, quoted, bare in _PART.findall(rest):
+        if name:
+            variables.setdefault(_ALIASES.get(name, name), quoted or bare)
     if rest.strip():
         variables["extra"] = rest.strip()
 

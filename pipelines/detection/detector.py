@@ -36,7 +36,7 @@ class Detector:
 
     def match(self, events: Sequence[Event]) -> list[tuple[int, DetectionRule]]:
         """Every match as (index into `events`, rule), sorted by index, then rule id."""
-        found = []
+        found: list[tuple[int, DetectionRule]] = []
         for index, event in enumerate(events):
             matching = [
                 rule

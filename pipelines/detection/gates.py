@@ -4,6 +4,8 @@ The field maps of `schemas` know the log sources; a gate there is a choice of al
 set of fields with the values they may have.
 """
 
+from collections.abc import Sequence
+
 from tocsin.pipelines.detection.ir import (
     ALWAYS,
     NEVER,
@@ -32,21 +34,24 @@ def gate_node(gate: Gate | None, line: int) -> Node:
         return NEVER
     if any(not alternative for alternative in gate):
         return ALWAYS
-    return Selection("logsource", Or(tuple(_alternative(part, line) for part in gate)))
+    return Selection("logsource", _or([_alternative(part, line) for part in gate]))
 
 
 def _alternative(alternative: Alternative, line: int) -> Node:
-    return And(tuple(_field(name, values, line) for name, values in alternative.items()))
+    nodes = [_field(name, values, line) for name, values in alternative.items()]
+    return nodes[0] if len(nodes) == 1 else And(tuple(nodes))
 
 
 def _field(name: str, values: tuple[Scalar, ...], line: int) -> Node:
     if not values:
         return Item((name,), Exists(present=True), Origin("logsource", name, "", line))
-    return Or(
-        tuple(
-            Item(
-                (name,), Equals(str(canonical(value))), Origin("logsource", name, str(value), line)
-            )
-            for value in values
-        )
+    return _or(
+        [
+            Item((name,), Equals(str(canonical(each))), Origin("logsource", name, str(each), line))
+            for each in values
+        ]
     )
+
+
+def _or(nodes: Sequence[Node]) -> Node:
+    return nodes[0] if len(nodes) == 1 else Or(tuple(nodes))

@@ -36,6 +36,9 @@ from tocsin.schemas.sigma import FieldMap
 
 SUFFIXES = (".yml", ".yaml")
 
+TEST_SUFFIX = ".test.yml"
+"""What stands beside a rule to test it (`tocsin.pipelines.rule_tests`), and is no rule itself."""
+
 
 @dataclass(frozen=True, slots=True)
 class RuleDocument:
@@ -88,7 +91,8 @@ def _files(path: Path) -> Iterator[tuple[Path, str]]:
     found = []
     for folder, folders, names in os.walk(path):
         folders[:] = sorted(name for name in folders if not name.startswith("."))
-        found += [Path(folder, name) for name in names if name.endswith(SUFFIXES)]
+        rules = (name for name in names if name.endswith(SUFFIXES))
+        found += [Path(folder, name) for name in rules if not name.endswith(TEST_SUFFIX)]
     for place in sorted(found):
         yield place, place.relative_to(path).as_posix()
 

@@ -102,7 +102,7 @@ def holds(node: Node, event: Event) -> bool:
 def leaf_holds(leaf: Leaf, event: Event) -> bool:
     """Whether the one question of `leaf` is answered with yes."""
     if isinstance(leaf, Keyword):
-        return any(satisfies(text, leaf.predicate) for text in source_texts(event, leaf.native))
+        return any(satisfies(text, leaf.predicate) for _, text in source_texts(event, leaf.native))
     field = present(leaf.targets, event)
     match leaf.predicate:
         case Exists(wanted):

@@ -4,15 +4,16 @@ from collections.abc import Iterator
 from typing import Any
 
 from tocsin.schemas.events import Event
-from tocsin.schemas.fields import ROOTS
+from tocsin.schemas.fields import VENDOR_ROOTS
 from tocsin.schemas.values import clean, number_text
 
 _ADDED = ("@timestamp", "event.id", "organization.name")
 _LOGSOURCE = "logsource"
+_VENDORS = tuple(f"{root}." for root in VENDOR_ROOTS)
 
 
-def source_texts(event: Event, native: bool) -> Iterator[str]:
-    """Every string and number of the source's record, as text.
+def source_texts(event: Event, native: bool) -> Iterator[tuple[str, str]]:
+    """Every string and number of the source's record as text, with the key that it stands under.
 
     Of normalised events these are the vendor record, `message`, and `event.original` where it is
     plain text. `native` events are source text but for what names their log source and identity.
@@ -21,11 +22,11 @@ def source_texts(event: Event, native: bool) -> Iterator[str]:
         root = key.partition(".")[0]
         if native:
             if root != _LOGSOURCE and key not in _ADDED:
-                yield from _texts(value)
-        elif key == "message" or root in ROOTS:
-            yield from _texts(value)
+                yield from ((key, text) for text in _texts(value))
+        elif key == "message" or key.startswith(_VENDORS):
+            yield from ((key, text) for text in _texts(value))
         elif key == "event.original" and isinstance(value, str) and is_plain(value):
-            yield clean(value)
+            yield key, clean(value)
 
 
 def is_plain(original: str) -> bool:

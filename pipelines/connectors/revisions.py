@@ -5,15 +5,26 @@ each with what it had seen. Pure; the sink reads, asks here, and writes guarded 
 Source: DELIVERY §1.6, §3.4.
 """
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from typing import Any, NamedTuple
 
 from tocsin.schemas.alerts import Alert
+from tocsin.schemas.events import flatten, nest
+from tocsin.schemas.fields import ANALYST_FIELDS
 from tocsin.schemas.times import format_micros
 
 WATERMARK = "tocsin.watermark"
 INCOMPLETE = "tocsin.incomplete"
+
+PROVENANCE = (
+    "event.created",
+    "event.ingested",
+    "tocsin.detected",
+    "tocsin.origin",
+    "tocsin.run",
+)
+"""What says when and by whom an alert was first written; never part of its meaning."""
 
 
 class Stored(NamedTuple):
@@ -39,49 +50,50 @@ def revise(
 ) -> Write | None:
     """How `alert`, seen at `watermark` (microseconds), is written, or None where `stored` stands.
 
-    `at_creation` is a nested document of what is set once and never again: provenance, and the
-    fields that analysts own; an empty object there stands for all below it. An incomplete view
-    never replaces a complete one; otherwise the later watermark wins, and of equal ones this one,
-    the later writer.
+    `at_creation` is the nested document of what is set once; its fields, those of provenance and
+    those that analysts own are never written again. An incomplete view never replaces a complete
+    one; otherwise the later watermark wins, and of equal ones this one, the later writer.
     """
-    view = _merged(
-        _without(alert.document, at_creation), _nested(WATERMARK, format_micros(watermark))
-    )
+    once = {*PROVENANCE, *ANALYST_FIELDS, *flatten(at_creation)}
+    seen = nest({WATERMARK: format_micros(watermark)})
+    view = _merged(_less(alert.document, once, ""), seen)
     if stored is None:
         return Write("create", _merged(at_creation, view))
-    if not _wins(view, stored.source):
+    mine, theirs = flatten(view), flatten(stored.source)
+    if not _wins(mine, theirs):
         return None
     guard = (stored.seq_no, stored.primary_term)
-    kept = set(_leaves(_without(stored.source, at_creation)))
-    if kept <= set(_leaves(view)):
+    kept = {name: value for name, value in theirs.items() if _is_among(name, once)}
+    if theirs.keys() - kept.keys() <= mine.keys():
         return Write("update", {"doc": view}, *guard)
     # A partial update merges objects and so cannot take a field away; a revision that lost one is
     # written whole, with what others own exactly as it stands in the version that the guard names.
-    return Write("index", _merged(_common(stored.source, at_creation), view), *guard)
+    return Write("index", _merged(nest(kept), view), *guard)
 
 
 def _wins(mine: Mapping[str, Any], theirs: Mapping[str, Any]) -> bool:
-    incomplete = (bool(_value(mine, INCOMPLETE)), bool(_value(theirs, INCOMPLETE)))
-    if incomplete[0] != incomplete[1]:
-        return incomplete[1]
+    incomplete = bool(theirs.get(INCOMPLETE))
+    if bool(mine.get(INCOMPLETE)) != incomplete:
+        return incomplete
     # Fixed-width text: its order is that of time. A document without one was written before any.
-    return str(_value(mine, WATERMARK)) >= str(_value(theirs, WATERMARK) or "")
+    return str(mine[WATERMARK]) >= str(theirs.get(WATERMARK) or "")
 
 
-def _value(document: Mapping[str, Any], name: str) -> Any:
-    found: Any = document
-    for part in name.split("."):
-        if not isinstance(found, Mapping):
-            return None
-        found = found.get(part)
-    return found
+def _is_among(name: str, names: Collection[str]) -> bool:
+    """Whether flat `name` is one of `names` or lies below one."""
+    return name in names or any(
+        name[:at] in names for at, character in enumerate(name) if character == "."
+    )
 
 
-def _nested(name: str, value: Any) -> dict[str, Any]:
-    for part in reversed(name.split(".")):
-        value = {part: value}
-    nested: dict[str, Any] = value
-    return nested
+def _less(document: Mapping[str, Any], names: Collection[str], prefix: str) -> dict[str, Any]:
+    """`document`, which lies below `prefix`, without `names`; all else keeps its shape."""
+    rest: dict[str, Any] = {}
+    for key, value in document.items():
+        if prefix + key in names:
+            continue
+        rest[key] = _less(value, names, f"{prefix}{key}.") if isinstance(value, Mapping) else value
+    return rest
 
 
 def _merged(first: Mapping[str, Any], second: Mapping[str, Any]) -> dict[str, Any]:
@@ -94,37 +106,3 @@ def _merged(first: Mapping[str, Any], second: Mapping[str, Any]) -> dict[str, An
         else:
             merged[key] = value
     return merged
-
-
-def _without(document: Mapping[str, Any], names: Mapping[str, Any]) -> dict[str, Any]:
-    """`document` less the leaves of `names`."""
-    rest: dict[str, Any] = {}
-    for key, value in document.items():
-        below = names.get(key)
-        if isinstance(value, Mapping) and isinstance(below, Mapping) and below:
-            if inner := _without(value, below):
-                rest[key] = inner
-        elif key not in names:
-            rest[key] = value
-    return rest
-
-
-def _common(document: Mapping[str, Any], names: Mapping[str, Any]) -> dict[str, Any]:
-    """The leaves of `names` as they stand in `document`."""
-    common: dict[str, Any] = {}
-    for key, value in document.items():
-        below = names.get(key)
-        if isinstance(value, Mapping) and isinstance(below, Mapping) and below:
-            if inner := _common(value, below):
-                common[key] = inner
-        elif key in names:
-            common[key] = value
-    return common
-
-
-def _leaves(document: Mapping[str, Any], path: tuple[str, ...] = ()) -> Iterator[tuple[str, ...]]:
-    for key, value in document.items():
-        if isinstance(value, Mapping) and value:
-            yield from _leaves(value, (*path, key))
-        else:
-            yield (*path, key)

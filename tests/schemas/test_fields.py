@@ -64,7 +64,7 @@ def test_roots_are_the_first_parts_of_all_names() -> None:
 )
 def test_a_definition_of_unknown_type_or_class_is_an_error(definition: list[str]) -> None:
     """A slip in the table is told by the field's name."""
-    with pytest.raises(ValueError, match="field a.b: unknown type"):
+    with pytest.raises(ValueError, match=r"field a\.b: unknown type"):
         fields._fields({"fields": {"a.b": definition}})
 
 

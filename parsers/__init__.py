@@ -1,12 +1,17 @@
 """One module a product, by source group; beside them the formats they share."""
 
+from tocsin.parsers.antivirus import clamav
 from tocsin.parsers.context import Parser
 from tocsin.parsers.firewall import fortigate, netfilter
+from tocsin.parsers.mail import postfix, spamassassin
 from tocsin.parsers.server import linux, nginx, windows
 
 PARSERS: dict[str, Parser] = {
     "fortigate": Parser("fortigate", "firewall", fortigate.parse),
     "netfilter": Parser("netfilter", "firewall", netfilter.parse),
+    "postfix": Parser("postfix", "mail", postfix.parse),
+    "spamassassin": Parser("spamassassin", "mail", spamassassin.parse),
+    "clamav": Parser("clamav", "antivirus", clamav.parse),
     "linux": Parser("linux", "server", linux.parse),
     "windows": Parser("windows", "server", windows.parse),
     "nginx": Parser("nginx", "server", nginx.parse),

@@ -11,11 +11,21 @@ from dataclasses import dataclass
 from typing import Any
 
 from tocsin.pipelines.correlation.alerts import EvidenceEvent, GroupAlert
-from tocsin.pipelines.correlation.feeds import Feed, feeds_of
+from tocsin.pipelines.correlation.feeds import DROPPED, Feed, Reading, feeds_of
 from tocsin.pipelines.correlation.groups import AlertState, Group
 from tocsin.pipelines.correlation.keys import group_values
 from tocsin.pipelines.correlation.late import LateGroups
+from tocsin.pipelines.correlation.partitions import Partitioner, Share
 from tocsin.pipelines.correlation.plan import CorrelationPlan
+from tocsin.pipelines.correlation.rules import CorrelationRule
+from tocsin.pipelines.correlation.snapshots import (
+    SnapshotError,
+    decode_snapshot,
+    encode_snapshot,
+    restore_state,
+    state_key,
+    state_snapshot,
+)
 from tocsin.pipelines.correlation.state import BEFORE_TIME, RuleState
 from tocsin.pipelines.correlation.windows import EVENT, KEY, TIME, Entry
 from tocsin.schemas.identity import period_alert_id
@@ -47,7 +57,8 @@ class Correlator:
 
     `complete_from` is the time from which all matches will have been seen, None for the whole
     history; alerts that need earlier ones are marked incomplete (§6.2). `watermark` is where the
-    reading starts. `counters` counts by (what, RULE ID); `late` lists what a backfill should run.
+    reading starts. With a `share` it sees to the groups of one key partition only. `counters`
+    counts by (what, RULE ID); `late` lists what a backfill should run again.
     """
 
     def __init__(
@@ -57,6 +68,7 @@ class Correlator:
         limits: Limits | None = None,
         complete_from: int | None = None,
         watermark: int | None = None,
+        share: Share | None = None,
     ) -> None:
         self.plan = plan
         self.limits = limits or Limits()
@@ -64,6 +76,8 @@ class Correlator:
         self.complete_from = BEFORE_TIME if complete_from is None else complete_from
         self.counters: Counter[tuple[str, str]] = Counter()
         self.late = LateGroups()
+        self.share = share
+        self._partitioner = Partitioner(plan, share.partitions) if share else None
         self._feeds: Mapping[str, Sequence[Feed]] = feeds_of(plan)
         self._states: dict[str, list[RuleState]] = {}
 
@@ -80,7 +94,7 @@ class Correlator:
             for feed in feeds.get(match.rule, ()):
                 states = states_of.get(organization) or self._open(organization)
                 state = states[feed.rule_index]
-                for entry in self._entries(feed, match.time, match.event_id, match.fields):
+                for entry in self._entries(organization, feed, time, match.event_id, match.fields):
                     if time >= watermark:
                         state.pending.append(entry)
                         state.size += 1
@@ -99,19 +113,45 @@ class Correlator:
         return states
 
     def _entries(
-        self, feed: Feed, time: int, event_id: str, fields: Mapping[str, Any]
+        self, organization: str, feed: Feed, time: int, event_id: str, fields: Mapping[str, Any]
     ) -> Sequence[Entry]:
+        """The entries that a match makes in one correlation, in this correlator's share."""
         reading = feed.read(fields)
-        if reading.dropped:
-            self.counters["correlation.groups.dropped", feed.rule_id] += reading.dropped
+        keys = reading.keys
+        if reading.dropped or reading.missing:
+            self._count_unused(organization, feed, event_id, reading)
+        if self._partitioner is not None:
+            rule = self.plan.rules[feed.rule_index]
+            keys = [key for key in keys if self._owns(organization, rule, key)]
+        return [(time, key, event_id, feed.reference_index, reading.value) for key in keys]
+
+    def _owns(self, organization: str, rule: CorrelationRule, key: str) -> bool:
+        if self._partitioner is None or self.share is None:
+            return True
+        return self.share.index in self._partitioner.of_group(organization, rule, key)
+
+    def _tells(self, organization: str, rule: CorrelationRule, key: str) -> bool:
+        """Whether it is for this correlator to tell the alerts of a group."""
+        if not rule.suppression and rule.id in self.plan.silent:
+            return False
+        if self._partitioner is None or self.share is None:
+            return True
+        return self.share.index == min(self._partitioner.of_group(organization, rule, key))
+
+    def _count_unused(self, organization: str, feed: Feed, event_id: str, reading: Reading) -> None:
+        if self._partitioner is not None and self.share is not None:
+            rule = self.plan.rules[feed.rule_index]
+            home = self._partitioner.of_uncounted(organization, rule, event_id)
+            if home != self.share.index:
+                return
         if reading.missing:
             self.counters[reading.missing, feed.rule_id] += 1
-            return ()
-        value = reading.value
-        return [(time, key, event_id, feed.reference_index, value) for key in reading.keys]
+        if reading.dropped:
+            self.counters[DROPPED, feed.rule_id] += reading.dropped
 
     def _refuse_late(self, organization: str, state: RuleState, entry: Entry) -> None:
-        if self.late.add(organization, state.rule, entry):
+        told = self._tells(organization, state.rule, entry[KEY]) or state.starts
+        if told and self.late.add(organization, state.rule, entry):
             self.counters["correlation.matches.late", state.rule.id] += 1
 
     def _first_view(
@@ -152,11 +192,10 @@ class Correlator:
         """
         self.watermark = max(self.watermark, watermark)
         told: list[tuple[tuple[str, int, str, str, int], GroupAlert]] = []
-        silent = self.plan.silent
         for organization, states in self._states.items():
             for state in states:
                 for key, group, alert in state.advance(self.watermark, self.limits.group):
-                    if state.rule.suppression or state.rule.id not in silent:
+                    if self._tells(organization, state.rule, key):
                         order = (organization, alert.time, state.rule.id, key, alert.period_start)
                         told.append((order, self._alert(organization, state, key, group, alert)))
                 self._feed_outer(organization, states, state)
@@ -196,7 +235,7 @@ class Correlator:
             group = group_values(key, rule.group_by)
             event_id = period_alert_id(organization, rule.id, group, period_start)
             for feed in feeds:
-                for entry in self._entries(feed, time, event_id, group):
+                for entry in self._entries(organization, feed, time, event_id, group):
                     states[feed.rule_index].insert(entry)
         state.started.clear()
         for feed in feeds:
@@ -217,6 +256,88 @@ class Correlator:
         for state in states:
             state.evict(cut)
 
+    def with_plan(self, plan: CorrelationPlan, *, complete_from: int | None = None) -> "Correlator":
+        """A correlator of `plan` that takes over the state of the rules that mean what they meant.
+
+        The others start now: their alerts are incomplete until all they need was seen from
+        `complete_from` on, by default from the latest time that this one has read. This one must
+        not be used any more.
+        """
+        changed = Correlator(
+            plan, limits=self.limits, complete_from=self.complete_from, share=self.share
+        )
+        changed.watermark, changed.counters, changed.late = self.watermark, self.counters, self.late
+        for organization, states in self._states.items():
+            kept = {tuple(state_key(state.rule)): state for state in states}
+            begin = _newest(states) + 1 if complete_from is None else complete_from
+            changed.complete_from = max(changed.complete_from, begin)
+            fresh = changed._open(organization)
+            changed.complete_from = self.complete_from
+            for index, rule in enumerate(plan.rules):
+                known = kept.get(tuple(state_key(rule)))
+                if known is not None:
+                    known.bind(plan, rule)
+                    fresh[index] = known
+        return changed
+
+    def save(self) -> bytes:
+        """The state as bytes, for `restore`; nothing in it runs when it is read."""
+        return encode_snapshot(
+            {
+                "watermark": self.watermark,
+                "complete_from": self.complete_from,
+                "counters": [[*key, count] for key, count in sorted(self.counters.items())],
+                "late": self.late.snapshot(),
+                "states": {
+                    organization: [state_snapshot(state) for state in states]
+                    for organization, states in self._states.items()
+                },
+            }
+        )
+
+    @classmethod
+    def restore(
+        cls,
+        plan: CorrelationPlan,
+        data: bytes,
+        *,
+        limits: Limits | None = None,
+        share: Share | None = None,
+    ) -> "Correlator":
+        """The correlator that was saved as `data`; a rule of `plan` that is not in it starts now.
+
+        Raises SnapshotError where `data` is no saved state.
+        """
+        snapshot = decode_snapshot(data)
+        try:
+            return cls._restored(plan, snapshot, limits, share)
+        except (KeyError, TypeError, ValueError, IndexError, AttributeError) as error:
+            raise SnapshotError(f"saved state: {error!r}") from None
+
+    @classmethod
+    def _restored(
+        cls,
+        plan: CorrelationPlan,
+        snapshot: Mapping[str, Any],
+        limits: Limits | None,
+        share: Share | None,
+    ) -> "Correlator":
+        restored = cls(plan, limits=limits, complete_from=snapshot["complete_from"], share=share)
+        restored.watermark = snapshot["watermark"]
+        restored.counters.update({(what, rule): n for what, rule, n in snapshot["counters"]})
+        restored.late.load(snapshot["late"], plan)
+        for organization, saved_states in snapshot["states"].items():
+            states = restored._open(organization)
+            saved_by_key = {tuple(saved["rule"]): saved for saved in saved_states}
+            newest = max((e[0] for s in saved_states for e in s["entries"]), default=BEFORE_TIME)
+            for state in states:
+                saved = saved_by_key.get(tuple(state_key(state.rule)))
+                if saved is None:
+                    state.complete_from = max(newest, restored.watermark) + 1
+                else:
+                    restore_state(state, saved)
+        return restored
+
     def sizes(self) -> dict[str, Size]:
         """What the state holds, by RULE ID."""
         sizes: dict[str, Size] = {}
@@ -230,3 +351,9 @@ class Correlator:
     def evictions(self) -> int:
         """How many entries caps have evicted."""
         return sum(state.evictions for states in self._states.values() for state in states)
+
+
+def _newest(states: Sequence[RuleState]) -> int:
+    """A time that no match read so far is later than."""
+    times = [entry[TIME] for state in states for entry in state.pending]
+    return max([BEFORE_TIME, *times, *(state.watermark + state.lag for state in states)])

@@ -10,6 +10,7 @@ from tocsin.pipelines.correlation.rules import NUMERIC_TYPES, Targets
 
 MISSING_GROUP = "correlation.matches.ungrouped"
 MISSING_VALUE = "correlation.matches.valueless"
+DROPPED = "correlation.groups.dropped"
 
 
 class Reading(NamedTuple):

@@ -2,8 +2,10 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import Any
 
 from tocsin.pipelines.correlation.keys import Canonical, group_values
+from tocsin.pipelines.correlation.plan import CorrelationPlan
 from tocsin.pipelines.correlation.rules import CorrelationRule
 from tocsin.pipelines.correlation.windows import EVENT, KEY, RULE, TIME, Entry
 
@@ -64,6 +66,21 @@ class LateGroups:
         self._spans.clear()
         self.unlisted = 0
         return groups
+
+    def snapshot(self) -> dict[str, Any]:
+        """What `load` takes back."""
+        spans = [[*key, start, end, n] for key, (_, start, end, n) in self._spans.items()]
+        return {"spans": spans, "seen": list(self._seen), "unlisted": self.unlisted}
+
+    def load(self, saved: Mapping[str, Any], plan: CorrelationPlan) -> None:
+        """Take back what was noted, as far as its rules are in `plan`."""
+        rules = {rule.id: rule for rule in plan.rules}
+        for organization, rule_id, key, start, end, count in saved["spans"]:
+            if rule_id in rules:
+                self._spans[organization, rule_id, key] = (rules[rule_id], start, end, count)
+        for organization, rule_id, key, event_id, reference in saved["seen"]:
+            self._seen[organization, rule_id, key, event_id, reference] = None
+        self.unlisted = saved["unlisted"]
 
 
 def affected_periods(rule: CorrelationRule, time: int) -> tuple[int, int]:

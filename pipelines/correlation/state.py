@@ -69,7 +69,7 @@ class RuleState:
         self.lookback = plan.lookback(rule)
         self.starts = bool(plan.outer.get(rule.id)) and not rule.suppression
         self.revisable = rule.monotone and not self.starts
-        self._lone = not rule.forward and not self.starts and _never_alone(rule)
+        self._lone = not rule.forward and _never_alone(rule)
         self._named: frozenset[int] = frozenset()
         if rule.forward and rule.expression is not None:
             self._named = positive_names(rule.expression)
@@ -127,7 +127,7 @@ class RuleState:
         """
         target = AFTER_TIME if watermark >= END_OF_TIME else watermark - self.lag
         self.pending.sort()
-        self._rejudge()
+        self.rejudge()
         stride = self.horizon // _STEPS + 1
         while self.pending and self.pending[0][TIME] + stride < target:
             yield from self._step(self.pending[0][TIME] + stride, group_limit)
@@ -221,7 +221,8 @@ class RuleState:
                 self.started.append((alert.time, key, alert.period_start))
         self.changed.add((alert.period_start, key))
 
-    def _rejudge(self) -> None:
+    def rejudge(self) -> None:
+        """Judge the groups anew that late matches went into."""
         for key in sorted(self._late):
             group = self.groups.get(key)
             if isinstance(group, Group):
@@ -290,6 +291,35 @@ class RuleState:
         if gone + dropped:
             self.evictions += gone + dropped
             self.evicted = max(self.evicted, cut)
+
+    def replay(self, entries: list[Entry], watermark: int) -> None:
+        """Take the entries of a saved state, and move to where its watermark was, in silence."""
+        self.pending = sorted({*entries, *self.entries()})
+        self.groups = {}
+        self.size = len(self.pending)
+        self.watermark = watermark
+        self._settle(len(self.pending) + 1)
+        self._look_forward()
+        for group in self.groups.values():
+            if isinstance(group, Group):
+                group.forget_alerts(self.watermark - self.rule.period - self.rule.reach)
+        deque(self._settlements(), maxlen=0)
+        self.started.clear()
+        self.changed.clear()
+
+    def adopt(self, key: str, alerts: list[AlertState]) -> None:
+        """Put saved `alerts` of a group in the place of those that a replay found."""
+        group = self._grown(key)
+        found = {alert.period_start: alert for alert in group.alerts}
+        for alert in alerts:
+            replayed = found.pop(alert.period_start, None)
+            if replayed is not None:
+                alert.spans = replayed.spans
+                alert.scheduled = replayed.scheduled
+            if not alert.settled and not alert.scheduled:
+                heappush(self._settling, (alert.period_start, key))
+            alert.scheduled = True
+        group.alerts = sorted([*alerts, *found.values()], key=lambda alert: alert.period_start)
 
     def entries(self) -> Iterator[Entry]:
         """All entries of the state, pending ones last."""

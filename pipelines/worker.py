@@ -144,6 +144,11 @@ class Worker:
         self.commit()
         return not self._under_way
 
+    def rest(self) -> None:
+        """Stay a member of the group for a moment, and do nothing else."""
+        self._pause()
+        self._consumer.poll(timeout_ms=int(POLL_SECONDS * 1000))
+
     def commit(self) -> None:
         """Write the marks that are due, and commit the offsets that they cover."""
         self._commit_at = time.monotonic() + COMMIT_SECONDS
@@ -175,6 +180,7 @@ class Worker:
 
         A change stays noted until it was taken up whole, as brokers may fail to answer. What was
         polled of such a partition is not looked at: it is read again from where it is taken up.
+        Each rebalance takes every partition, so a failure leaves no other one's messages behind.
         """
         taken_up: set[TopicPartition] = set()
         while self._assignments.changes:

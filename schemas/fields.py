@@ -70,12 +70,22 @@ def _fields(document: Mapping[str, Any]) -> dict[str, Field]:
 
 _EVENTS = _read("fields.yml")
 _ALERTS = _read("alert_fields.yml")
+_DEAD_LETTERS = _read("dead_letter_fields.yml")
 
 EVENT_FIELDS: Mapping[str, Field] = _fields(_EVENTS)
 """The fields of events, by name, in order."""
 
 FIELDS: Mapping[str, Field] = dict(sorted((EVENT_FIELDS | _fields(_ALERTS)).items()))
 """The fields of events and alerts, by name, in order."""
+
+DEAD_LETTER_FIELDS: Mapping[str, Field] = dict(
+    sorted(
+        (
+            {name: EVENT_FIELDS[name] for name in _DEAD_LETTERS["shared"]} | _fields(_DEAD_LETTERS)
+        ).items()
+    )
+)
+"""The fields of dead letters, by name, in order."""
 
 ANALYST_FIELDS: tuple[str, ...] = tuple(_ALERTS["analyst"])
 """Fields that belong to analysts: set when an alert is created, never written again."""

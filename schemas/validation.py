@@ -14,6 +14,7 @@ from typing import Any
 
 from tocsin.schemas.events import Event
 from tocsin.schemas.fields import EVENT_FIELDS, VENDOR_ROOTS, Field
+from tocsin.schemas.identity import digest
 from tocsin.schemas.times import format_micros, parse_time
 from tocsin.schemas.values import clean, is_number, number_text
 
@@ -23,6 +24,12 @@ MISFIT_TAG = "field_misfit"
 MAX_PARTS = 48
 """Dotted parts of a name, and levels of objects below it; far less than any parser of JSON bears,
 and with the levels above it within the depth limit of the index templates."""
+
+MAX_NAME = 256
+MAX_NAMES = 3_000
+"""Characters of a name, and of all names from the top down to a value. Elasticsearch refuses a
+`flattened` value whose names and text together exceed 32,766 bytes; the text is limited by
+`ignore_above`."""
 
 _LEAST, _MOST = -(2**63), 2**63 - 1
 _EXACT = 2**53
@@ -83,7 +90,7 @@ def _amend(event: Event, changed: Mapping[str, Any]) -> Event:
                 misfits[key] = rest
     if misfits:
         for key, value in misfits.items():
-            amended[f"{MISFIT}.{_safe_name(key)}"] = _safe(value, 0)
+            amended[f"{MISFIT}.{_safe_name(key)}"] = _safe(value)
         tags = amended.get("tags") or []
         amended["tags"] = tags if MISFIT_TAG in tags else [*tags, MISFIT_TAG]
     return amended
@@ -98,7 +105,7 @@ def _fit(key: str, value: Any) -> tuple[Any, list[Any]]:
     if field is None:
         if _KINDS[key] == _UNKNOWN:
             raise _MisfitError
-        return _safe(value, 0), []
+        return _safe(value), []
     if field.type == "flattened":
         return _object(value), []
     convert = _CONVERT[field.type]
@@ -181,11 +188,14 @@ def _object(value: Any) -> Any:
     objects = value if isinstance(value, list) else [value]
     if not all(isinstance(member, dict) or member is None for member in objects):
         raise _MisfitError
-    return _safe(value, 0)
+    return _safe(value)
 
 
-def _safe(value: Any, depth: int) -> Any:
-    """`value` as JSON that can be encoded, sent and mapped as `flattened`, whatever it was."""
+def _safe(value: Any, depth: int = 0, names: int = MAX_NAME) -> Any:
+    """`value` as JSON that can be encoded, sent and mapped as `flattened`, whatever it was.
+
+    It lies `depth` levels below the top; the names above it have `names` characters.
+    """
     if isinstance(value, str):
         return clean(value)
     if value is None or isinstance(value, bool):
@@ -194,21 +204,25 @@ def _safe(value: Any, depth: int) -> Any:
         return value if _LEAST <= value <= _MOST else str(value)
     if isinstance(value, float):
         return value if math.isfinite(value) else repr(value)
-    if depth > MAX_PARTS:
-        return f"{type(value).__name__} below {MAX_PARTS} levels"
+    if depth > MAX_PARTS or names > MAX_NAMES:
+        return f"{type(value).__name__} below too many levels"
     if isinstance(value, list | tuple):
-        return [_safe(member, depth + 1) for member in value]
+        return [_safe(member, depth + 1, names) for member in value]
     if isinstance(value, dict):
-        return {_safe_name(str(name)): _safe(member, depth + 1) for name, member in value.items()}
+        return {
+            _safe_name(str(name)): _safe(member, depth + 1, names + len(str(name)))
+            for name, member in value.items()
+        }
     return clean(str(value))
 
 
 def _safe_name(name: str) -> str:
-    """`name` as a key of a `flattened` object: without NUL, and of bounded depth."""
+    """`name` as a key of a `flattened` object: without NUL, of bounded depth and length."""
     name = clean(name).replace("\0", "\ufffd")
     parts = name.split(".")
-    if len(parts) > MAX_PARTS:
-        name = ".".join(parts[:MAX_PARTS]) + "_" + "_".join(parts[MAX_PARTS:])
+    if len(parts) > MAX_PARTS or len(name) > MAX_NAME:
+        start = ".".join(parts[:MAX_PARTS])[: MAX_NAME // 2]
+        return f"{start}_{digest(name)}"
     return name
 
 

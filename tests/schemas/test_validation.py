@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from tocsin.schemas.events import nest
 from tocsin.schemas.fields import EVENT_FIELDS
-from tocsin.schemas.validation import MAX_PARTS, conform
+from tocsin.schemas.validation import MAX_NAME, MAX_NAMES, MAX_PARTS, conform
 
 SCALARS = (
     st.none()
@@ -132,12 +132,22 @@ def test_members_of_a_list_that_do_not_fit_move_alone() -> None:
     }
 
 
-def test_names_of_great_depth_are_cut_short() -> None:
-    """A name of a thousand parts would nest a document deeper than readers of JSON bear."""
-    (name, tags) = conform({"winlog." + "a." * 1000 + "a": 1})
+@pytest.mark.parametrize("name", ["winlog." + "a." * 1000 + "a", "winlog." + "a" * 5000])
+def test_endless_names_are_cut_short(name: str) -> None:
+    """A name of a thousand parts would nest deeper than readers of JSON bear."""
+    (key, tags) = conform({name: 1})
 
     assert tags == "tags"
-    assert name.count(".") < MAX_PARTS + 3
+    assert key.startswith("tocsin.misfit.winlog.a")
+    assert key.count(".") < MAX_PARTS + 3
+    assert len(key) < MAX_NAME
+
+
+def test_names_that_differ_only_beyond_the_cut_stay_two() -> None:
+    """The digest of the whole name ends what is left of it."""
+    event = conform({"x" * 5000 + "1": 1, "x" * 5000 + "2": 2})
+
+    assert sorted(value for value in event.values() if isinstance(value, int)) == [1, 2]
 
 
 def test_deep_values_end_in_a_note() -> None:
@@ -152,7 +162,23 @@ def test_deep_values_end_in_a_note() -> None:
     while isinstance(value, list):
         (value,) = value
         levels += 1
-    assert (levels, value) == (MAX_PARTS + 1, f"list below {MAX_PARTS} levels")
+    assert (levels, value) == (MAX_PARTS + 1, "list below too many levels")
+
+
+def test_names_of_nested_objects_are_bounded_together() -> None:
+    """Elasticsearch refuses a flattened value whose path and text exceed 32,766 bytes."""
+    deep: Any = 1
+    for _ in range(40):
+        deep = {"n" * 250: deep}
+
+    (value,) = conform({"winlog.event_data.Deep": deep}).values()
+
+    path = 0
+    while isinstance(value, dict):
+        ((name, value),) = value.items()
+        path += len(name)
+    assert path <= MAX_NAMES
+    assert value == "dict below too many levels"
 
 
 @given(EVENTS)
@@ -175,4 +201,4 @@ def test_nothing_vanishes(event: dict[str, Any]) -> None:
     fitted = conform(event)
 
     kept = set(fitted) | {key.removeprefix("tocsin.misfit.") for key in fitted}
-    assert {key for key in event if "\0" not in key and key.isprintable()} <= kept
+    assert {key for key in event if "\0" not in key} <= kept

@@ -242,11 +242,16 @@ class _Parser:
         return operands[0] if len(operands) == 1 else And(tuple(operands))
 
     def _negation(self, depth: int) -> Node:
-        negated = False
+        column = self.peek()[0]
+        negations = 0
         while self._take("not"):
-            negated = not negated
+            negations += 1
+        if negations > MAX_DEPTH:
+            raise ConditionError(f'column {column}: more than {MAX_DEPTH} times "not"')
         node = self._primary(depth)
-        return Not(node) if negated else node
+        for _ in range(negations):
+            node = Not(node)
+        return node
 
     def _primary(self, depth: int) -> Node:
         column, token = self.peek()

@@ -139,7 +139,11 @@ class RuleState:
         self._settle(group_limit)
         self._look_forward()
         yield from self._settlements()
-        self._sweep()
+        # A few times in each horizon is enough, as what lies before it does no harm.
+        if self.floor - self._swept >= self.horizon // _STEPS + 1:
+            self._swept = self.floor
+            yield from self._changes(ended=self.floor)
+            self._forget(self.floor)
 
     def _settle(self, group_limit: int) -> None:
         """Move entries below the watermark into their groups, judging each time once."""
@@ -244,24 +248,24 @@ class RuleState:
                 alert.told = self.watermark
                 yield key, group, alert
 
-    def _changes(self) -> Iterator[Told]:
-        """The alerts that changed since they were told, unless that was a moment ago."""
+    def _changes(self, ended: int | None = None) -> Iterator[Told]:
+        """The alerts that changed since they were told, unless that was a moment ago.
+
+        With `ended`, those of periods that end by then, whenever they were told.
+        """
         for period_start, key in list(self.changed):
             group = self.groups.get(key)
             alert = group.alert_of(period_start) if isinstance(group, Group) else None
             if isinstance(group, Group) and alert is not None:
-                if alert.told is not None and alert.told + RETELL > self.watermark:
+                if ended is not None:
+                    wait = period_start + self.rule.period > ended
+                else:
+                    wait = alert.told is not None and alert.told + RETELL > self.watermark
+                if wait:
                     continue
                 alert.told = self.watermark
                 yield key, group, alert
             self.changed.discard((period_start, key))
-
-    def _sweep(self) -> None:
-        """Forget what lies before the horizon, a few times in each horizon."""
-        floor = self.floor
-        if floor - self._swept >= self.horizon // _STEPS + 1:
-            self._swept = floor
-            self._forget(floor)
 
     def _forget(self, floor: int) -> int:
         """Forget all entries before `floor`; how many they were."""

@@ -71,6 +71,8 @@ _SESSION_DIRECTIONS = {"incoming": "inbound", "outgoing": "outbound"}
 _UI_ADDRESS = re.compile(r"\(([0-9A-Fa-f:.]{2,45})\)")
 _SEPARATORS = re.compile(r"[,;\s]+")
 _MAIL_PROFILES = frozenset({"emailfilter", "virus", "dlp", "file-filter"})
+_NAMES = re.compile(r"[\w -]*", re.ASCII)
+_FOREIGN = re.compile(r"[^\w-]", re.ASCII)
 _WORD = re.compile(r"[A-Za-z][A-Za-z0-9._-]*")
 
 
@@ -86,6 +88,8 @@ def parse(text: str, context: Context) -> Event:
         if type_ is None:
             raise ParseError("no FortiOS log: expected type= or a known logid=")
         fields = {"type": type_, **fields}
+    if not _NAMES.fullmatch(" ".join(fields)):
+        fields = {_FOREIGN.sub("_", key): value for key, value in fields.items()}
     event = envelope_fields(envelope, context)
     _set_time(event, fields, context)
     for key, value in fields.items():

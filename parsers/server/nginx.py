@@ -29,6 +29,7 @@ _REQUEST = re.compile(
 _PART = re.compile(
     r'(?:([A-Za-z_]\w*)=)?(?:"([^"\\]*+(?:\\.[^"\\]*+)*+)(?:"|\Z)|([^\s"]+))', re.ASCII | re.DOTALL
 )
+_NAME = re.compile(r"@?\w+(?:[.-]\w+)*", re.ASCII)
 _METHOD = re.compile(r"[A-Za-z][A-Za-z_-]{1,31}", re.ASCII)
 _SECONDS = re.compile(r"\d{1,9}(?:\.\d{1,9})?", re.ASCII)
 
@@ -150,7 +151,7 @@ def _parse_json(line: str, event: Event, context: Context) -> Event | None:
     variables = {
         _ALIASES.get(name, name): _text(value)
         for name, value in members.items()
-        if value is not None and not isinstance(value, list | dict) and all(name.split("."))
+        if _NAME.fullmatch(name) and value is not None and not isinstance(value, list | dict)
     }
     if not {"request", "request_uri", "status"} & variables.keys() or not (
         {"remote_addr", "http_x_forwarded_for"} & variables.keys()

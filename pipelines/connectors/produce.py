@@ -43,18 +43,21 @@ def produce(
     files: Sequence[LogFile],
     *,
     time_of: TimeOf | None = None,
+    end: bool = True,
     stop: Callable[[], bool] = lambda: False,
 ) -> Produced:
     """Send every record of `files` to `topic`, then the end of the history to each partition.
 
     `time_of` gives a record's time in microseconds, or None where it states none. Damaged files
-    are sent up to the damage. Raises SendError as `send` does; the end is sent only when all
-    records are acknowledged, so producing again after that completes the history.
+    are sent up to the damage. Without `end` more of the history may follow. Raises SendError as
+    `send` does; the end is sent only when all records are acknowledged, so producing again after
+    that completes the history.
     """
     problems: list[str] = []
     records = merge(files, time_of, problems) if time_of else _chain(files, problems)
     sent = send(producer, spread(records, topic, partitions), stop)
-    send(producer, (end_record(topic, partition) for partition in range(partitions)), stop)
+    if end:
+        send(producer, (end_record(topic, partition) for partition in range(partitions)), stop)
     return Produced(sent, tuple(problems))
 
 

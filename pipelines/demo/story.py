@@ -70,7 +70,7 @@ STORY = (
         (
             "User Account Control bypassed",
             "Antivirus protection switched off",
-            "Antivirus switched off, then a suspicious process",
+            "Antivirus switched off near a suspicious process",
             "Program in a user's folder starts at logon",
         ),
     ),
@@ -99,7 +99,7 @@ STORY = (
         (
             "Password spraying against many accounts",
             "Windows password guessed",
-            "Privileged logon of an account that is no administrator's",
+            "Account under guessing holds administrators' privileges",
         ),
     ),
     Step(
@@ -118,7 +118,7 @@ STORY = (
         "A new account becomes a domain administrator and logs on.",
         (
             "Member added to an administrators' group",
-            "New account, made administrator, then used",
+            "New account, made privileged, then used",
         ),
     ),
     Step(
@@ -129,9 +129,9 @@ STORY = (
         "At the waterworks an address is refused at many ports, then guesses the operator's "
         "password for SSH.",
         (
-            "Refused at many ports, then let in to SSH",
+            "Refused at many ports, then let in to remote administration",
             "SSH password guessed",
-            "VPN sprayed, then logged in by SSH from the same address",
+            "VPN accounts tried, then logged in by SSH from the same address",
         ),
     ),
     Step(

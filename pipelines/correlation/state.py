@@ -142,7 +142,7 @@ class RuleState:
         # A few times in each horizon is enough, as what lies before it does no harm.
         if self.floor - self._swept >= self.horizon // _STEPS + 1:
             self._swept = self.floor
-            yield from self._changes(ended=self.floor)
+            yield from self._changes(forgotten=self.floor)
             self._forget(self.floor)
 
     def _settle(self, group_limit: int) -> None:
@@ -248,17 +248,17 @@ class RuleState:
                 alert.told = self.watermark
                 yield key, group, alert
 
-    def _changes(self, ended: int | None = None) -> Iterator[Told]:
+    def _changes(self, forgotten: int | None = None) -> Iterator[Told]:
         """The alerts that changed since they were told, unless that was a moment ago.
 
-        With `ended`, those of periods that end by then, whenever they were told.
+        With `forgotten`, those that need entries from before then, whenever they were told.
         """
         for period_start, key in list(self.changed):
             group = self.groups.get(key)
             alert = group.alert_of(period_start) if isinstance(group, Group) else None
             if isinstance(group, Group) and alert is not None:
-                if ended is not None:
-                    wait = period_start + self.rule.period > ended
+                if forgotten is not None:
+                    wait = period_start - self.rule.timespan >= forgotten
                 else:
                     wait = alert.told is not None and alert.told + RETELL > self.watermark
                 if wait:

@@ -397,3 +397,8 @@ MODIFIERS: dict[str, Modifier] = {
     "year": partial(_time_part, "year"),
 }
 """What each modifier makes of one value; `expand` besides needs the placeholders."""
+
+TEXT_MODIFIERS = frozenset(
+    {"base64", "base64offset", "cased", "expand", "utf16", "utf16be", "utf16le", "wide", "windash"}
+)
+"""Those that leave text whole: with them alone, a keyword stands anywhere in its leaf."""

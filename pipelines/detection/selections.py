@@ -33,6 +33,7 @@ from tocsin.pipelines.detection.ir import (
     StartsWith,
 )
 from tocsin.pipelines.detection.modifiers import (
+    TEXT_MODIFIERS,
     Key,
     ModifierError,
     Placeholders,
@@ -120,7 +121,7 @@ class _Reader:
 
     def _value(self, key: str, read: Key, value: Any, line: int) -> Node:
         modifiers = read.modifiers
-        if not read.field and not {"startswith", "endswith", "contains", "re"} & set(modifiers):
+        if not read.field and TEXT_MODIFIERS.issuperset(modifiers):
             modifiers = (*modifiers, "contains")
         try:
             found = predicates(

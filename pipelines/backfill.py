@@ -31,6 +31,7 @@ from apache_beam.runners.portability.fn_api_runner import FnApiRunner
 
 from tocsin.pipelines.connectors import parts
 from tocsin.pipelines.connectors.archive import ArchiveWriter, read_archive
+from tocsin.pipelines.connectors.dead_letters import encode_dead_letter
 from tocsin.pipelines.connectors.files import ReadError, read_batches
 from tocsin.pipelines.connectors.parts import PartWriter
 from tocsin.pipelines.inputs import ArchiveUnit, RawUnit, Unit

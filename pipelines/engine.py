@@ -5,7 +5,10 @@ from dataclasses import dataclass
 from importlib.resources import files
 from pathlib import Path
 
-from tocsin.pipelines.correlation.rules import CorrelationPlan, compile_correlations
+from tocsin.pipelines.correlation.plan import (
+    CorrelationPlan,
+    compile_correlations,
+)
 from tocsin.pipelines.detection.detector import Detector, compile_rules
 from tocsin.pipelines.detection.load import load_rules
 from tocsin.pipelines.detection.rules import Refusal, RuleSet
@@ -28,7 +31,10 @@ class Engine:
 
 
 def load_engine(
-    paths: Sequence[Path], *, exclude: Sequence[str] = (), native: bool = False
+    paths: Sequence[Path],
+    *,
+    exclude: Sequence[str] = (),
+    native: bool = False,
 ) -> Engine:
     """The engine of the rules in `paths` (files and directories), or of the shipped ones.
 

@@ -55,7 +55,7 @@ class Normalize(beam.PTransform):  # type: ignore[misc]
 
 
 class _Normalize(beam.DoFn):  # type: ignore[misc]
-    def process(self, batch: Batch) -> Iterator[EventBatch | TaggedOutput]:
+    def process(self, batch: Batch) -> Iterator[Any]:
         done = stages.normalize(batch)
         name = batch.source.name
         count(name, "records", len(batch.records))
@@ -67,7 +67,7 @@ class _Normalize(beam.DoFn):  # type: ignore[misc]
         yield EventBatch.of(batch, done.events)
 
 
-@dataclass(frozen=True)
+@dataclass(eq=False)
 class Detect(beam.PTransform):  # type: ignore[misc]
     """Batches of events to lists of single-event alerts and, as `matches`, lists of matches."""
 
@@ -84,7 +84,7 @@ class _Detect(beam.DoFn):  # type: ignore[misc]
     def setup(self) -> None:
         self._engine = self._spec.load()
 
-    def process(self, batch: EventBatch) -> Iterator[list[Alert] | TaggedOutput]:
+    def process(self, batch: EventBatch) -> Iterator[Any]:
         found = stages.detect(batch.events, self._engine)
         count(batch.source, "alerts", len(found.alerts))
         count(batch.source, "matches", len(found.matches))
@@ -95,7 +95,7 @@ class _Detect(beam.DoFn):  # type: ignore[misc]
             yield found.alerts
 
 
-@dataclass(frozen=True)
+@dataclass(eq=False)
 class CorrelateHistory(beam.PTransform):  # type: ignore[misc]
     """All matches of a bounded history to the alerts of correlations and suppression."""
 

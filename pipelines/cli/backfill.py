@@ -37,7 +37,7 @@ def backfill(
     as_json: Annotated[
         bool, typer.Option("--json", help="Print the summary as one JSON document.")
     ] = False,
-) -> int:
+) -> None:
     r"""Run the rules over archived logs: the same events and alerts as live.
 
     In the folder OUT: events/ (Parquet), alerts.ndjson, dead_letters.ndjson, report.html.
@@ -48,9 +48,10 @@ def backfill(
     tocsin backfill archive/2026-11 --out result --workers 8 --rules my-rules
     tocsin backfill result/events --out again --rules new-rules
     """
-    from tocsin.pipelines.backfill import Backfill, EngineSpec, run_backfill  # noqa: PLC0415
+    from tocsin.pipelines.backfill import Backfill, run_backfill  # noqa: PLC0415
     from tocsin.pipelines.cli.summary import print_summary, progress_bar, write_report  # noqa: PLC0415
     from tocsin.pipelines.inputs import plan_units  # noqa: PLC0415
+    from tocsin.pipelines.transforms import EngineSpec  # noqa: PLC0415
 
     when = moment(received, "--received")
     units, problems = plan_units(
@@ -61,7 +62,7 @@ def backfill(
     for problem in problems:
         error(problem)
     if not units and problems:
-        return 1
+        raise typer.Exit(1)
     spec = EngineSpec(tuple(map(str, rules or ())))
     for refusal in spec.load().refusals:
         error(str(refusal))
@@ -72,7 +73,8 @@ def backfill(
         error(f"{path}: {reason}")
     write_report(job, result)
     print_summary(result, out, as_json=as_json)
-    return 1 if problems or result.problems else 0
+    if problems or result.problems:
+        raise typer.Exit(1)
 
 
 def parser_named(path: Path) -> str:

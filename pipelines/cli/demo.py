@@ -16,7 +16,7 @@ def demo(
     ),
     seed: Annotated[int, typer.Option(help="Another seed is another day.")] = 1,
     workers: Annotated[int | None, typer.Option(min=1, help="Processes; else one a core.")] = None,
-) -> int:
+) -> None:
     r"""Make a day of a small city's logs, run the rules over them, show the alerts.
 
     About 200,000 records of four source groups, with one attack in them. The same seed gives the
@@ -26,7 +26,7 @@ def demo(
     tocsin demo
     tocsin demo --out /tmp/city --seed 7
     """
-    from tocsin.pipelines.backfill import Backfill, EngineSpec, run_backfill  # noqa: PLC0415
+    from tocsin.pipelines.backfill import Backfill, run_backfill  # noqa: PLC0415
     from tocsin.pipelines.cli.summary import (  # noqa: PLC0415
         print_alerts,
         print_summary,
@@ -34,6 +34,7 @@ def demo(
     )
     from tocsin.pipelines.demo.generate import generate  # noqa: PLC0415
     from tocsin.pipelines.inputs import plan_units  # noqa: PLC0415
+    from tocsin.pipelines.transforms import EngineSpec  # noqa: PLC0415
 
     shutil.rmtree(out / "logs", ignore_errors=True)
     note(f"writing a day of logs to {out / 'logs'}")
@@ -44,4 +45,3 @@ def demo(
         result = run_backfill(job, progress)
     print_alerts(result.alerts)
     print_summary(result, out)
-    return 0

@@ -1,6 +1,5 @@
 """`tocsin deploy`: prepare the servers that the stream needs."""
 
-from pathlib import Path
 from typing import Annotated
 
 import typer
@@ -17,7 +16,7 @@ def elasticsearch(
     show: Annotated[
         bool, typer.Option("--print", help="Show what would be put, and ask no server.")
     ] = False,
-) -> int:
+) -> None:
     r"""Put the index templates of events, alerts and dead letters.
 
     \b
@@ -30,8 +29,9 @@ def elasticsearch(
     templates = index_templates(replicas=settings.elasticsearch.replicas)
     if show:
         document(templates)
-        return 0
-    from tocsin.pipelines.connectors.elasticsearch import deploy, open_client  # noqa: PLC0415
+        return
+    from tocsin.pipelines.connectors.deployment import deploy  # noqa: PLC0415
+    from tocsin.pipelines.connectors.elasticsearch import open_client  # noqa: PLC0415
 
     keys = settings.elasticsearch
     client = open_client(
@@ -39,7 +39,6 @@ def elasticsearch(
     )
     for name in deploy(client, templates):
         note(f"put index template {name}")
-    return 0
 
 
 @app.command()
@@ -49,20 +48,19 @@ def kafka(
     replication: Annotated[
         int, typer.Option(min=-1, help="Replicas of a new topic; -1 is the cluster's default.")
     ] = -1,
-) -> int:
+) -> None:
     r"""Make the topics that are missing: of the sources, of matches, of dead letters.
 
     \b
     tocsin deploy kafka --config tocsin.toml --partitions 12 --replication 3
     """
     from tocsin.pipelines.connectors.kafka import create_topic, open_admin  # noqa: PLC0415
-    from tocsin.pipelines.streaming import cluster  # noqa: PLC0415
+    from tocsin.pipelines.streaming import cluster_of  # noqa: PLC0415
 
     settings = read_config(config)
-    admin = open_admin(cluster(settings.kafka))
+    admin = open_admin(cluster_of(settings))
     topics = dict.fromkeys(source.topic for source in settings.sources if source.topic)
     topics |= dict.fromkeys((settings.kafka.matches_topic, settings.kafka.dead_letters_topic))
     for topic in topics:
         create_topic(admin, topic, partitions, replication=replication)
         note(f"topic {topic} has {partitions} partitions")
-    return 0

@@ -9,7 +9,6 @@ import os
 import sys
 from collections.abc import Sequence
 
-import click
 import typer
 
 from tocsin.pipelines.cli import backfill, demo, deploy, parse, rules, stream
@@ -47,12 +46,9 @@ def main() -> None:
 def run(words: Sequence[str]) -> int:
     """Run the command that `words` spell; give its exit status."""
     try:
-        status = app(spread_lists(words), standalone_mode=False)
-    except click.ClickException as problem:
-        problem.show()
-        return problem.exit_code
-    except click.exceptions.Abort:
-        return 130
+        app(spread_lists(words), prog_name="tocsin")
+    except SystemExit as end:
+        return end.code if isinstance(end.code, int) else 0
     except KeyboardInterrupt:
         return 130
     except ConfigError as problem:
@@ -69,7 +65,7 @@ def run(words: Sequence[str]) -> int:
     except OSError as problem:
         error(f"{problem.filename or 'input'}: {problem.strerror or problem}")
         return 1
-    return status if isinstance(status, int) else 0
+    return 0
 
 
 def spread_lists(words: Sequence[str]) -> list[str]:

@@ -1,10 +1,8 @@
 """`tocsin rules`: check, test, run and explain detection and correlation rules."""
 
-import sys
 from pathlib import Path
 from typing import Annotated
 
-import orjson
 import typer
 
 from tocsin.pipelines.cli.options import rules_option
@@ -24,7 +22,7 @@ def check(
     as_json: Annotated[
         bool, typer.Option("--json", help="Print one JSON document a refused rule.")
     ] = False,
-) -> int:
+) -> None:
     r"""Load rules and say which are refused, by path, line and reason.
 
     Exit status 1 where a rule is refused.
@@ -48,7 +46,8 @@ def check(
         f"{detections} detections and {correlations} correlations accepted, "
         f"{len(engine.refusals)} refused"
     )
-    return 1 if engine.refusals else 0
+    if engine.refusals:
+        raise typer.Exit(1)
 
 
 @app.command()
@@ -65,7 +64,7 @@ def run(
         bool, typer.Option("--quiet", help="Print only the number of matches or alerts.")
     ] = False,
     workers: Annotated[int, typer.Option(min=1, help="Processes that match.")] = 1,
-) -> int:
+) -> None:
     r"""Evaluate rules over a file of events, in event time, and print the alerts.
 
     One JSON alert a line, sorted by @timestamp and _id, whatever the order of the events. Refused
@@ -98,4 +97,3 @@ def run(
                 document({"_id": alert.id, **alert.document})
     for problem in errors:
         error(problem)
-    return 0

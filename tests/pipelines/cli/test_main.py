@@ -4,8 +4,8 @@ import subprocess
 import sys
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
-import click
 import pytest
 import typer
 
@@ -15,7 +15,7 @@ from tocsin.pipelines.cli.terminal import safe
 REPOSITORY = Path(__file__).parents[3]
 
 
-def commands(command: click.Command, words: tuple[str, ...] = ()) -> Iterator[tuple[str, ...]]:
+def commands(command: Any, words: tuple[str, ...] = ()) -> Iterator[tuple[str, ...]]:
     yield words
     for name, child in getattr(command, "commands", {}).items():
         yield from commands(child, (*words, name))

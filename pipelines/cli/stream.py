@@ -1,0 +1,111 @@
+"""`tocsin stream` and `tocsin produce`: the live way, through Kafka into Elasticsearch."""
+
+import signal
+import socket
+from dataclasses import asdict
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from tocsin.pipelines.cli.backfill import parser_named
+from tocsin.pipelines.cli.options import (
+    config_option,
+    moment,
+    read_config,
+    received_option,
+    source_of,
+    timezone_option,
+)
+from tocsin.pipelines.cli.terminal import document, error, note
+
+
+def stream(
+    config: config_option = None,
+    index: Annotated[
+        int, typer.Option(min=0, help="Which of this machine's workers it is; one process each.")
+    ] = 0,
+    until_idle: Annotated[
+        bool, typer.Option("--until-idle", help="End when everything in Kafka is done.")
+    ] = False,
+    as_json: Annotated[
+        bool, typer.Option("--json", help="At the end print the counters as a JSON document.")
+    ] = False,
+) -> None:
+    r"""Run the rules over records as they arrive in Kafka; index events and alerts.
+
+    Several workers share the partitions of the topics. SIGTERM drains and ends with status 0.
+
+    \b
+    tocsin stream --config tocsin.toml
+    tocsin stream --config tocsin.toml --index 1
+    tocsin stream --config tocsin.toml --until-idle --json
+    """
+    from tocsin.pipelines.engine import load_engine  # noqa: PLC0415
+    from tocsin.pipelines.metrics import (  # noqa: PLC0415
+        ALERTS,
+        MATCHES,
+        Counters,
+        accounts,
+        total,
+    )
+    from tocsin.pipelines.streaming import Stop, run_stream  # noqa: PLC0415
+
+    settings = read_config(config)
+    if not settings.sources:
+        raise typer.BadParameter(
+            f"{config or 'the default configuration'} names no [[source]]", param_hint="--config"
+        )
+    engine = load_engine(
+        [Path(name) for name in settings.rules.directories],
+        exclude=settings.rules.exclude,
+    )
+    for refusal in engine.refusals:
+        error(str(refusal))
+    stop = Stop()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(number, lambda *_: stop.request())
+    counters = Counters()
+    instance = f"{socket.gethostname()}-{index}"
+    run_stream(
+        settings, engine, instance, stop, counters=counters, alarm=error, until_idle=until_idle
+    )
+    if as_json:
+        counts = counters.snapshot()
+        document(
+            {
+                "alerts": total(counts, ALERTS),
+                "matches": total(counts, MATCHES),
+                "partitions": [
+                    {"source": source, "partition": partition, **asdict(account)}
+                    for source, partition, account in accounts(counts)
+                ],
+            }
+        )
+
+
+def produce(
+    files: Annotated[list[Path], typer.Argument(help="Raw logs, `.gz` too.")],
+    topic: Annotated[str, typer.Option(help="Topic that the records go to; made if missing.")],
+    config: config_option = None,
+    parser: Annotated[
+        str | None,
+        typer.Option(help="Format, to merge several files by time; else in the order given."),
+    ] = None,
+    timezone: timezone_option = "UTC",
+    received: received_option = None,
+    partitions: Annotated[int, typer.Option(min=1, help="Partitions of a new topic.")] = 4,
+    end: Annotated[
+        bool, typer.Option(help="End the history: an end record on each partition.")
+    ] = True,
+) -> None:
+    r"""Put files into Kafka, each record with its place and record time in headers.
+
+    A source with place = "header" and history = true makes the same events of them as a backfill.
+
+    \b
+    tocsin produce --topic raw.firewall fortigate.log.gz
+    """
+    note(f"{files} {topic} {config} {parser} {timezone} {received} {partitions} {end}")
+    source_of(parser or parser_named(files[0]), timezone, "default")
+    moment(received, "--received")

@@ -13,11 +13,11 @@ import orjson
 from tocsin.parsers.context import Context, ParseError
 from tocsin.parsers.server.windows_channels import UNKNOWN, plans
 from tocsin.parsers.server.windows_plans import apply
-from tocsin.parsers.server.windows_shapes import read
+from tocsin.parsers.server.windows_shapes import depth_exceeds, read
 from tocsin.parsers.server.windows_values import integer, utc_text
 from tocsin.parsers.server.windows_xml import read_xml
 from tocsin.parsers.timestamps import parse_epoch, scan, zone_name
-from tocsin.schemas.events import Event
+from tocsin.schemas.events import MAX_DEPTH, Event
 from tocsin.schemas.times import format_time
 
 _LEVELS = {
@@ -28,6 +28,7 @@ _LEVELS = {
     "4": "information",
     "5": "verbose",
 }
+_CONTAINERS = frozenset({dict, list})
 _AUDIT_SUCCESS = 1 << 53
 _AUDIT_FAILURE = 1 << 52
 
@@ -66,9 +67,14 @@ def _load(text: str) -> Any:
     if text.startswith("<"):
         return read_xml(text)
     try:
-        return orjson.loads(text)
+        document = orjson.loads(text)
     except orjson.JSONDecodeError as error:
         raise ParseError(f"JSON line {error.lineno}, column {error.colno}: {error.msg}") from error
+    # Most events are flat; looking at types in C costs half of what walking them does.
+    flat = isinstance(document, dict) and _CONTAINERS.isdisjoint(map(type, document.values()))
+    if not flat and depth_exceeds(document, MAX_DEPTH):
+        raise ParseError(f"JSON nested deeper than {MAX_DEPTH} levels")
+    return document
 
 
 def _unwrap(text: str) -> str:

@@ -46,10 +46,16 @@ def _context(event: Event, value: Any) -> None:
     if not isinstance(value, str):
         return
     for line in value.splitlines():
-        name, separator, text_value = line.partition("=")
-        write = _CONTEXT.get(name.strip()) if separator else None
-        if write is not None and text_value.strip():
-            write(event, text_value.strip())
+        name, content = _context_line(line)
+        write = _CONTEXT.get(name) if content else None
+        if write is not None:
+            write(event, content)
+
+
+@lru_cache(maxsize=8192)
+def _context_line(line: str) -> tuple[str, str]:
+    name, _, value = line.partition("=")
+    return name.strip(), value.strip()
 
 
 _CONTEXT = {

@@ -111,12 +111,20 @@ def port(field: str) -> Write:
 
 def executable(prefix: str) -> Write:
     """Writes `executable` and `name` of a process."""
-    path_field, name_field = f"{prefix}.executable", f"{prefix}.name"
+    return _located(f"{prefix}.executable", f"{prefix}.name")
+
+
+def library(prefix: str) -> Write:
+    """Writes `path` and `name` of a library."""
+    return _located(f"{prefix}.path", f"{prefix}.name")
+
+
+def _located(path_field: str, name_field: str) -> Write:
 
     def write(event: Event, value: Any) -> None:
         if isinstance(value, str):
             event[path_field] = value
-            event[name_field] = values.split_path(value).name
+            event[name_field] = values.base_name(value)
 
     return write
 
@@ -153,7 +161,7 @@ def guid(field: str) -> Write:
 
     def write(event: Event, value: Any) -> None:
         if isinstance(value, str):
-            event[field] = values.guid(value)
+            event[field] = value.strip("{}")
 
     return write
 

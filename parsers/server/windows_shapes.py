@@ -86,17 +86,23 @@ _ALIASES = (
 data and fill what the schema's name did not."""
 
 
+def _name(key: str) -> str:
+    """`key` as part of a dotted name: no part may be empty, or nothing could nest it."""
+    return key if all(key.split(".")) else key.replace(".", "_") or "_"
+
+
 class _Targets(dict[str, str]):
     """Where a key of a flat event goes; what is no system field is the event's own data."""
 
     def __missing__(self, key: str) -> str:
-        target = _DATA + key
+        target = _DATA + _name(key)
         if len(self) < 10_000:  # more names than all of Windows' manifests have in use
             self[key] = target
         return target
 
 
 _TARGETS = _Targets(_FLAT_FIELDS)
+_TARGETS_OF_DATA = _Targets()
 
 
 def _read_flat(document: dict[str, Any]) -> Reading:
@@ -119,6 +125,7 @@ def _read_flat(document: dict[str, Any]) -> Reading:
 
 
 _WRITTEN_LATER = ("event.id", "event.original", "event.ingested", "ecs.version")
+_LISTS = frozenset({"event.category", "event.type", "tags"})
 _WRITTEN_LATER_ROOTS = ("organization.", "tocsin.", "related.", "data_stream.")
 
 
@@ -131,15 +138,25 @@ def _read_winlogbeat(document: dict[str, Any]) -> Reading:
     data: dict[str, Any] = {}
     for key, value in flat.items():
         if key.startswith(_DATA):
-            data[key[len(_DATA) :]] = value
+            name = _name(key[len(_DATA) :])
+            data[name] = value
+            event[_DATA + name] = value
         elif key.startswith(_USER_DATA):
-            data.setdefault(key[len(_USER_DATA) :], value)
-        if key not in _WRITTEN_LATER and not key.startswith(_WRITTEN_LATER_ROOTS):
-            event[key] = value
+            name = _name(key[len(_USER_DATA) :])
+            data.setdefault(name, value)
+            event[_USER_DATA + name] = value
+        elif key in _LISTS:
+            event[key] = [word for word in _as_list(value) if isinstance(word, str)]
+        elif key not in _WRITTEN_LATER and not key.startswith(_WRITTEN_LATER_ROOTS):
+            event[_name(key)] = value
     code = _code(event.pop("winlog.event_id", None))
     if code is None:
         code = _code(flat.get("event.code"))
     return _reading(event, data, code, (data.get("UtcTime"), flat.get("@timestamp")))
+
+
+def _as_list(value: Any) -> list[Any]:
+    return value if isinstance(value, list) else [value]
 
 
 def _read_tree(tree: Mapping[str, Any]) -> Reading:
@@ -155,9 +172,9 @@ def _read_tree(tree: Mapping[str, Any]) -> Reading:
             event[field] = value
     own = tree.get("EventData")
     data: dict[str, Any] = dict(_named_data(own)) if own is not None else {}
-    event.update({_DATA + name: value for name, value in data.items()})
+    event.update({_TARGETS_OF_DATA[name]: value for name, value in data.items()})
     for name, value in _user_data(tree.get("UserData")):
-        event[_USER_DATA + name] = value
+        event[_USER_DATA + _name(name)] = value
         data.setdefault(name, value)
     rendering = tree.get("RenderingInfo")
     if isinstance(rendering, dict):
@@ -225,7 +242,7 @@ def _named_data(own: Any) -> Iterator[tuple[str, Any]]:
 
 def _data_elements(elements: Any) -> Iterator[tuple[str, Any]]:
     unnamed: list[Any] = []
-    for element in elements if isinstance(elements, list) else [elements]:
+    for element in _as_list(elements):
         name = _attribute({"Data": element}, "Data", "Name")
         if isinstance(name, str):
             yield name, element.get("#text")
@@ -266,6 +283,23 @@ def _render(event: Event, rendering: Mapping[str, Any]) -> None:
     task = _text(rendering.get("Task"))
     if isinstance(task, str) and task:
         event["event.action"] = task
+
+
+_CONTAINERS = (dict, list)
+
+
+def depth_exceeds(document: Any, limit: int) -> bool:
+    """Whether objects and lists of a JSON `document` are nested deeper than `limit`."""
+    layer = [document] if isinstance(document, dict | list) else []
+    for _ in range(limit):
+        inner: list[Any] = []
+        for node in layer:
+            children = node.values() if isinstance(node, dict) else node
+            inner += [child for child in children if type(child) in _CONTAINERS]
+        if not inner:
+            return False
+        layer = inner
+    return True
 
 
 def _code(value: Any) -> int | None:

@@ -16,6 +16,7 @@ from tocsin.parsers.server.windows_plans import (
     flag,
     guid,
     hashes,
+    library,
     number,
     path,
     plan,
@@ -172,7 +173,7 @@ _FILE: tuple[Step, ...] = (("TargetFilename", path("file")), ("Hashes", hashes("
 _IMAGE: tuple[Step, ...] = (("ImageLoaded", path("file")), *_pe("file"), *_signature("file"))
 _LIBRARY: tuple[Step, ...] = (
     *_IMAGE,
-    ("ImageLoaded", path("dll")),
+    ("ImageLoaded", library("dll")),
     *_pe("dll"),
     *_signature("dll"),
 )

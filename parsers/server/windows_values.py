@@ -11,8 +11,8 @@ from functools import lru_cache
 from typing import NamedTuple
 
 _CACHED = 8192
-_LONGEST_CACHED = 4096
-"""Longer texts (script blocks) seldom repeat and would fill the cache's memory."""
+_LONGEST_CACHED = 8192
+"""Longer texts seldom repeat and would fill the memory; an encoded command is some 6,000."""
 
 _INTEGER = re.compile(r"0[xX][0-9a-fA-F]{1,16}|-?[0-9]{1,19}", re.ASCII)
 _ARGUMENT = re.compile(r'(?:[^\s"]++|"[^"]*+"?)++')
@@ -45,6 +45,9 @@ def utc_text(text: str) -> str | None:
         moment = datetime.fromisoformat(text)
     except ValueError:
         return None
+    if text[4:8:3] == "--" and text[19:20] == "." and (len(text) == 23 or text[23:] == "Z"):
+        # Sysmon's `2020-06-10 02:50:54.631` and its like: checked above, so cut and paste will do.
+        return f"{text[:10]}T{text[11:23]}000Z"
     if moment.tzinfo is not None and moment.tzinfo is not UTC:
         try:
             moment = moment.astimezone(UTC)
@@ -79,6 +82,12 @@ def split_path(path: str) -> Path:
     name = path[cut + 1 :]
     stem, dot, extension = name.rpartition(".")
     return Path(path, name, path[:cut] if cut > 0 else None, extension if dot and stem else None)
+
+
+@lru_cache(maxsize=_CACHED)
+def base_name(path: str) -> str:
+    """The last component of `path`."""
+    return split_path(path).name
 
 
 @lru_cache(maxsize=_CACHED)
@@ -142,17 +151,16 @@ def registry_data(text: str) -> tuple[str, list[str]]:
 
 def arguments(command_line: str) -> list[str]:
     """The arguments of a Windows command line: split at blanks outside quotes, quotes dropped."""
-    return [part.replace('"', "") for part in _ARGUMENT.findall(command_line)]
+    if len(command_line) > _LONGEST_CACHED:
+        return list(_split_arguments(command_line))
+    return list(_known_arguments(command_line))
 
 
-@lru_cache(maxsize=_CACHED)
-def _braceless(text: str) -> str:
-    return text.strip("{}")
+def _split_arguments(command_line: str) -> tuple[str, ...]:
+    return tuple(part.replace('"', "") for part in _ARGUMENT.findall(command_line))
 
 
-def guid(text: str) -> str:
-    """A GUID without its braces."""
-    return _braceless(text) if len(text) <= _LONGEST_CACHED else text
+_known_arguments = lru_cache(maxsize=_CACHED)(_split_arguments)
 
 
 @lru_cache(maxsize=1024)

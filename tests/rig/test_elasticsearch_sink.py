@@ -13,6 +13,7 @@ from typing import Any
 import pytest
 from elasticsearch import Elasticsearch
 
+from tocsin.pipelines.connectors import deployment
 from tocsin.pipelines.connectors import elasticsearch as connector
 from tocsin.pipelines.connectors.elasticsearch import Document, ElasticsearchSink
 from tocsin.schemas.alerts import Alert
@@ -318,21 +319,13 @@ def test_writers_of_one_alert_come_to_the_latest_view(client: Elasticsearch) -> 
     assert sum(outcome.stored + outcome.standing for outcome in outcomes) == 80
 
 
-WRITER = """
-tocsin_writer:
-  cluster: [monitor]
-  indices:
-    - names: ["tocsin-events-*", "tocsin-dead-letters*"]
-      privileges: [create_doc, create_index]
-    - names: ["tocsin-alerts-*"]
-      privileges: [read, index, create_index]
-"""
+ROLE = Path(__file__).parents[2] / "deploy" / "compose" / "tocsin_writer.json"
 PASSWORD = "tocsin-test"
 PASSWORD_HASH = "$2a$10$5Y2FdP05/egIw6uZgme3w.ZAsZlZ1KE2CQXZ3hABi.m4duehmMKuy"
 
 
-def test_rights_are_held_for_and_the_documented_role_is_enough(services: ModuleType) -> None:
-    """A wrong password and a foreign index hold with an alarm; the writer's role does its work."""
+def test_rights_are_held_for_and_the_shipped_role_is_enough(services: ModuleType) -> None:
+    """A wrong password and a foreign index hold with an alarm; the role of compose does all else."""
     with tempfile.TemporaryDirectory(prefix="tocsin-secured-") as name:
         folder = Path(name)
         folder.chmod(0o755)
@@ -340,7 +333,9 @@ def test_rights_are_held_for_and_the_documented_role_is_enough(services: ModuleT
         config.mkdir()
         (config / "users").write_text(f"writer:{PASSWORD_HASH}\n")
         (config / "users_roles").write_text("tocsin_writer:writer\n")
-        (config / "roles.yml").write_text(WRITER)
+        (config / "roles.yml").write_text(
+            json.dumps({"tocsin_writer": json.loads(ROLE.read_text())})
+        )
         settings = {"xpack.security.enabled": "true", "xpack.security.http.ssl.enabled": "false"}
         settings["xpack.security.transport.ssl.enabled"] = "false"
         with services.start_elasticsearch(folder, settings=settings) as server:
@@ -351,6 +346,11 @@ def test_rights_are_held_for_and_the_documented_role_is_enough(services: ModuleT
             )
             assert "403 security_exception" in held_for(hosts, PASSWORD, "somebody-elses")
             with connector.open_client(hosts, "writer", PASSWORD) as client:
+                patterns = ["tocsin-events-*", "tocsin-alerts-*", "tocsin-dead-letters"]
+                template = {"index_patterns": patterns, "template": {"mappings": MAPPING}}
+                assert list(deployment.deploy(client, {"tocsin": template})) == ["tocsin"]
+                deployment.require(client, {"tocsin": template})
+                deployment.check_budget(client, indices=100, replicas=1)
                 sink = ElasticsearchSink(client)
                 alerts = [Alert("a", "tocsin-alerts-a-2025.01", {"tocsin": {"count": 1}})]
                 assert sink.create([document("tocsin-events-mail-a-2025.01", 1)]).stored == 1

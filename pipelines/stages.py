@@ -123,6 +123,16 @@ def failure(letter: DeadLetter) -> Event:
     }
 
 
+def time_of(record: Record, source: Source) -> int | None:
+    """The event time that `record` states, in microseconds, or None where it states none."""
+    context = Context(from_micros(record.received), source.timezone)
+    try:
+        event = PARSERS[source.parser].parse(decode(record.value), context)
+        return parse_time(event["@timestamp"])
+    except (ParseError, KeyError, ValueError):
+        return None
+
+
 def dead_letter(record: Record, source: Source, stage: str, reason: str) -> DeadLetter:
     """`record` as a dead letter of `stage`."""
     return DeadLetter(

@@ -1,5 +1,6 @@
 """`tocsin rules`: check, test, run and explain detection and correlation rules."""
 
+import sys
 from pathlib import Path
 from typing import Annotated
 
@@ -97,3 +98,109 @@ def run(
                 document({"_id": alert.id, **alert.document})
     for problem in errors:
         error(problem)
+
+
+@app.command("test")
+def run_tests(
+    paths: Annotated[
+        list[Path] | None,
+        typer.Argument(help="Test files, or directories of rules; else the shipped rules."),
+    ] = None,
+    as_json: Annotated[
+        bool, typer.Option("--json", help="Print one JSON document a test.")
+    ] = False,
+) -> None:
+    r"""Run the tests that stand beside rules, from raw lines to alerts.
+
+    Exit status 1 where a test fails or a rule is refused.
+
+    \b
+    tocsin rules test
+    tocsin rules test my-rules/ssh_brute_force.test.yml
+    """
+    from tocsin.pipelines.engine import SHIPPED, load_engine  # noqa: PLC0415
+    from tocsin.pipelines.rule_tests import (  # noqa: PLC0415
+        RuleTestError,
+        load_rule_tests,
+        run_rule_test,
+    )
+
+    places = paths or [SHIPPED]
+    try:
+        tests = load_rule_tests(places)
+    except RuleTestError as failure:
+        error(str(failure))
+        raise typer.Exit(1) from failure
+    folders = [place if place.is_dir() else place.parent for place in places]
+    engine = load_engine(list(dict.fromkeys(folders)))
+    for refusal in engine.refusals:
+        error(str(refusal))
+    failed = 0
+    for case in tests:
+        problems = run_rule_test(case, engine)
+        failed += bool(problems)
+        if as_json:
+            document({"test": str(case), "passed": not problems, "problems": problems})
+        for problem in () if as_json else problems:
+            error(f"{case}: {problem}")
+    note(f"{len(tests) - failed} passed, {failed} failed")
+    if failed or engine.refusals:
+        raise typer.Exit(1)
+
+
+@app.command()
+def explain(
+    rule: Annotated[str, typer.Argument(help="The rule's id, name or title.")],
+    events: Annotated[Path, typer.Option(help="One JSON event a line; - is standard input.")],
+    rules: rules_option = None,
+    line: Annotated[
+        int | None, typer.Option(min=1, help="Only the event on this line; else each.")
+    ] = None,
+    native: Annotated[
+        bool, typer.Option("--native", help="Events carry their source's own field names.")
+    ] = False,
+) -> None:
+    r"""Show why a rule matches an event or not: its condition as a tree of yes and no.
+
+    \b
+    tocsin rules explain 5af54681 --rules windows/ --events one.jsonl
+    tocsin parse linux auth.log | tocsin rules explain "Root shell by sudo" --events - --line 3
+    """
+    from tocsin.pipelines import rule_run  # noqa: PLC0415
+    from tocsin.pipelines.detection.explain import explain as explain_rule  # noqa: PLC0415
+    from tocsin.pipelines.detection.explain import lines  # noqa: PLC0415
+    from tocsin.pipelines.detection.load import load_rules  # noqa: PLC0415
+    from tocsin.pipelines.engine import SHIPPED  # noqa: PLC0415
+
+    loaded = load_rules(rules or [SHIPPED], native=native)
+    chosen = [
+        found
+        for found in loaded.detections
+        if rule in (found.info.name, found.info.title) or found.info.id.startswith(rule)
+    ]
+    if len(chosen) != 1:
+        refused = next((str(told) for told in loaded.refusals if rule in str(told)), "")
+        reason = f"{len(chosen)} detections are called {rule!r}" + (refused and f"; {refused}")
+        raise typer.BadParameter(reason, param_hint="RULE")
+    errors: list[str] = []
+    with rule_run.open_events(events) as stream:
+        for found in rule_run.read_lines(stream, str(events), errors, native=native):
+            if line in (None, found.number):
+                print(f"{events}:{found.number}")  # noqa: T201
+                for text in lines(explain_rule(chosen[0], found.event)):
+                    print(text)  # noqa: T201
+    for problem in errors:
+        error(problem)
+
+
+@app.command()
+def pipeline() -> None:
+    r"""Print Sigma's names for our events as one pySigma pipeline, in YAML.
+
+    \b
+    tocsin rules pipeline > tocsin.yml
+    sigma convert -t lucene -p tocsin.yml rule.yml
+    """
+    from tocsin.schemas.sigma_pipeline import pipeline_yaml  # noqa: PLC0415
+
+    sys.stdout.write(pipeline_yaml())

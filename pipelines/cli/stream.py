@@ -2,13 +2,14 @@
 
 import signal
 import socket
+from contextlib import suppress
 from dataclasses import asdict
+from functools import partial
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
-from tocsin.pipelines.cli.backfill import parser_named
 from tocsin.pipelines.cli.options import (
     config_option,
     moment,
@@ -102,10 +103,38 @@ def produce(
     r"""Put files into Kafka, each record with its place and record time in headers.
 
     A source with place = "header" and history = true makes the same events of them as a backfill.
+    Exit status 1 where a file could not be read to its end.
 
     \b
     tocsin produce --topic raw.firewall fortigate.log.gz
+    tocsin produce --topic raw.mail --parser postfix mail.log.1 mail.log
     """
-    note(f"{files} {topic} {config} {parser} {timezone} {received} {partitions} {end}")
-    source_of(parser or parser_named(files[0]), timezone, "default")
-    moment(received, "--received")
+    from tocsin.pipelines import stages  # noqa: PLC0415
+    from tocsin.pipelines.connectors import kafka  # noqa: PLC0415
+    from tocsin.pipelines.connectors import produce as producing  # noqa: PLC0415
+    from tocsin.pipelines.connectors.files import inspect  # noqa: PLC0415
+    from tocsin.pipelines.streaming import cluster_of  # noqa: PLC0415
+
+    time_of = None
+    if parser is not None:
+        time_of = partial(stages.time_of, source=source_of(parser, timezone, "default"))
+    when = moment(received, "--received")
+    logs = [inspect(path, when) for path in files]
+    cluster = cluster_of(read_config(config))
+    admin = kafka.open_admin(cluster)
+    try:
+        with suppress(kafka.TopicError):  # one that is there keeps its own partitions
+            kafka.create_topic(admin, topic, partitions)
+        count = kafka.partition_count(admin, topic)
+    finally:
+        admin.close()
+    producer = kafka.open_producer(cluster)
+    try:
+        done = producing.produce(producer, topic, count, logs, time_of=time_of, end=end)
+    finally:
+        kafka.close_producer(producer)
+    note(f"{done.records} records in {topic}")
+    for problem in done.problems:
+        error(problem)
+    if done.problems:
+        raise typer.Exit(1)

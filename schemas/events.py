@@ -34,11 +34,23 @@ def nest(event: Mapping[str, Any]) -> dict[str, Any]:
                     child = {} if part not in parent else {"value": child}
                     parent[part] = child
                 parent = child
-        if isinstance(parent.get(leaf), dict) and not isinstance(value, dict):
-            parent[leaf]["value"] = value
-        else:
-            parent[leaf] = value
+        _put(parent, leaf, value)
     return document
+
+
+def _put(parent: dict[str, Any], leaf: str, value: Any) -> None:
+    """Put `value` below what may already stand under `leaf`; objects are copied and merged."""
+    standing = parent.get(leaf)
+    if isinstance(value, dict):
+        if not isinstance(standing, dict):
+            standing = {} if standing is None else {"value": standing}
+            parent[leaf] = standing
+        for name, member in value.items():
+            _put(standing, name, member)
+    elif isinstance(standing, dict):
+        standing["value"] = value
+    else:
+        parent[leaf] = value
 
 
 def flatten(document: Mapping[str, Any]) -> Event:

@@ -58,3 +58,13 @@ def test_server_that_cannot_start_says_why(services: ModuleType) -> None:
     """The error holds the server's own words."""
     with pytest.raises(services.ServiceError, match=r"no\.such\.setting"):
         services.start_elasticsearch(settings={"no.such.setting": "1"})
+
+
+def test_flink_job_server_answers(services: ModuleType) -> None:
+    """Beam's job service for Flink accepts a call at the address that it states."""
+    import grpc
+
+    with services.start_flink_job_server() as server, grpc.insecure_channel(server.address) as line:
+        grpc.channel_ready_future(line).result(timeout=30)
+
+    assert server.process.poll() is not None

@@ -2,11 +2,12 @@
 
 from tocsin.parsers.antivirus import clamav
 from tocsin.parsers.context import Parser
-from tocsin.parsers.firewall import fortigate, netfilter
+from tocsin.parsers.firewall import cisco_asa, fortigate, netfilter
 from tocsin.parsers.mail import postfix, spamassassin
 from tocsin.parsers.server import linux, nginx, windows
 
 PARSERS: dict[str, Parser] = {
+    "cisco_asa": Parser("cisco_asa", "firewall", cisco_asa.parse),
     "fortigate": Parser("fortigate", "firewall", fortigate.parse),
     "netfilter": Parser("netfilter", "firewall", netfilter.parse),
     "postfix": Parser("postfix", "mail", postfix.parse),

@@ -24,17 +24,27 @@ def nest(event: Mapping[str, Any]) -> dict[str, Any]:
     Where one key is both a value and a parent (`a` and `a.b`), the value moves to `a.value`.
     """
     document: dict[str, Any] = {}
+    objects: dict[str | None, dict[str, Any]] = {None: document}
     for key, value in event.items():
-        parent, leaf = document, key
-        if "." in key:
-            *path, leaf = key.split(".")
-            for part in path:
-                child = parent.get(part)
-                if not isinstance(child, dict):
-                    child = {} if part not in parent else {"value": child}
-                    parent[part] = child
-                parent = child
-        _put(parent, leaf, value)
+        path, dot, leaf = key.rpartition(".")
+        parent = objects.get(path if dot else None)
+        if parent is None:
+            parent = objects[path] = _object(document, path)
+        if leaf in parent or isinstance(value, dict):
+            _put(parent, leaf, value)
+        else:
+            parent[leaf] = value
+    return document
+
+
+def _object(document: dict[str, Any], path: str) -> dict[str, Any]:
+    """The object at `path` in `document`, made where it is not there."""
+    for part in path.split("."):
+        child = document.get(part)
+        if not isinstance(child, dict):
+            child = {} if part not in document else {"value": child}
+            document[part] = child
+        document = child
     return document
 
 

@@ -89,15 +89,19 @@ class Correlator:
         """
         seen: list[GroupAlert] = []
         feeds, watermark, states_of = self._feeds, self.watermark, self._states
+        plain = self.share is None
         for match in matches:
             organization, time = match.organization, match.time
             for feed in feeds.get(match.rule, ()):
                 states = states_of.get(organization) or self._open(organization)
                 state = states[feed.rule_index]
+                single = feed.single_entry(time, match.event_id, match.fields) if plain else None
+                if single is not None and time >= watermark and not feed.suppression:
+                    state.insert(single)
+                    continue
                 for entry in self._entries(organization, feed, time, match.event_id, match.fields):
                     if time >= watermark:
-                        state.pending.append(entry)
-                        state.size += 1
+                        state.insert(entry)
                     elif not state.insert_late(entry, repeat=repeat):
                         self._refuse_late(organization, state, entry)
                     if feed.suppression:
@@ -355,5 +359,5 @@ class Correlator:
 
 def _newest(states: Sequence[RuleState]) -> int:
     """A time that no match read so far is later than."""
-    times = [entry[TIME] for state in states for entry in state.pending]
+    times = [entry[TIME] for state in states for entry in state.waiting()]
     return max([BEFORE_TIME, *times, *(state.watermark + state.lag for state in states)])

@@ -4,9 +4,16 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, NamedTuple
 
-from tocsin.pipelines.correlation.keys import compared_value, group_keys
+from tocsin.pipelines.correlation.keys import compared_value, group_keys, text_key
 from tocsin.pipelines.correlation.plan import CorrelationPlan
-from tocsin.pipelines.correlation.rules import NUMERIC_TYPES, Targets
+from tocsin.pipelines.correlation.rules import (
+    NUMERIC_TYPES,
+    CorrelationRule,
+    CorrelationType,
+    Reference,
+    Targets,
+)
+from tocsin.pipelines.correlation.windows import Entry
 
 MISSING_GROUP = "correlation.matches.ungrouped"
 MISSING_VALUE = "correlation.matches.valueless"
@@ -33,6 +40,28 @@ class Feed:
     compared: tuple[Targets, ...]
     numeric: bool
     suppression: bool
+    one_group: str | None
+    one_value: str | None
+
+    def single_entry(self, time: int, event_id: str, fields: Mapping[str, Any]) -> Entry | None:
+        """The entry of a match of the commonest shape, None for all others.
+
+        That is one text to group by, and one text or whole number, or nothing, to compare. It is
+        what `read` comes to as well, in a quarter of the time.
+        """
+        if self.one_group is None:
+            return None
+        group = fields.get(self.one_group)
+        if type(group) is not str:
+            return None
+        if self.one_value is None:
+            return (time, text_key(group), event_id, self.reference_index, None)
+        value = fields.get(self.one_value)
+        if type(value) is str:
+            return (time, text_key(group), event_id, self.reference_index, text_key(value))
+        if type(value) is int:
+            return (time, text_key(group), event_id, self.reference_index, str(value))
+        return None
 
     def read(self, fields: Mapping[str, Any]) -> Reading:
         """What a match with `fields` is to the correlation."""
@@ -66,6 +95,20 @@ def feeds_of(plan: CorrelationPlan) -> dict[str, list[Feed]]:
                     compared=reference.compared,
                     numeric=rule.type in NUMERIC_TYPES,
                     suppression=rule.suppression,
+                    one_group=_only(reference.group) if _simple(rule, reference) else None,
+                    one_value=_only(reference.compared),
                 )
             )
     return feeds
+
+
+def _simple(rule: CorrelationRule, reference: Reference) -> bool:
+    """Whether matches may be of the shape of `Feed.single_entry`."""
+    if not reference.compared:
+        return True
+    return rule.type is CorrelationType.VALUE_COUNT and _only(reference.compared) is not None
+
+
+def _only(targets: tuple[Targets, ...]) -> str | None:
+    """The one event field of one name, where there is no more to it."""
+    return targets[0][0] if len(targets) == 1 and len(targets[0]) == 1 else None

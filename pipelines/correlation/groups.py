@@ -77,7 +77,7 @@ class Group:
 
     def __init__(self, rule: CorrelationRule, entries: list[Entry]) -> None:
         self.entries = entries
-        self.window: Window = new_window(rule)
+        self.window: Window | None = new_window(rule)
         self.lo = 0
         self.hi = 0
         self.base = 0
@@ -101,18 +101,20 @@ class Group:
         if first == stop:
             return None  # a cap has evicted the very match that is judged
         window = self.window
-        if stop > hi:
-            window.add(entries, hi, stop)
-            self.hi = stop
-        if first > lo:
-            window.remove(entries, lo, first)
-            self.lo = first
+        self.lo, self.hi = first, stop
+        if window is None:
+            value: float = stop - first
+        else:
+            if stop > hi:
+                window.add(entries, hi, stop)
+            if first > lo:
+                window.remove(entries, lo, first)
+            value = window.value(start)
         if rule.expression is not None:
             assert isinstance(window, Temporal)
             if not evaluate(rule.expression, window.present()):
                 return None
             return self._hold(rule, time, None)
-        value = window.value(start)
         if rule.sequence:
             return self._hold(rule, time, None) if value >= len(rule.sequence) else None
         for comparison in rule.comparisons:
@@ -220,15 +222,14 @@ class Group:
         return self._drop(count)
 
     def _drop(self, count: int) -> int:
-        if count > self.hi:
-            self.window.add(self.entries, self.hi, count)
-            self.hi = count
-        if count > self.lo:
-            self.window.remove(self.entries, self.lo, count)
-            self.lo = count
+        if self.window is not None:
+            if count > self.hi:
+                self.window.add(self.entries, self.hi, count)
+            if count > self.lo:
+                self.window.remove(self.entries, self.lo, count)
         del self.entries[:count]
-        self.lo -= count
-        self.hi -= count
+        self.lo = max(0, self.lo - count)
+        self.hi = max(0, self.hi - count)
         self.base += count
         return count
 

@@ -6,6 +6,7 @@ each, and can be read back.
 """
 
 from collections.abc import Iterator, Mapping, Sequence
+from functools import lru_cache
 from itertools import islice, product
 from typing import Any
 
@@ -59,6 +60,12 @@ def group_values(key: str, group_by: Sequence[str]) -> dict[str, Canonical]:
     if len(group_by) == 1:
         return {group_by[0]: decode(key)}
     return dict(zip(group_by, orjson.loads(key[1:]), strict=True))
+
+
+@lru_cache(maxsize=1 << 17)
+def text_key(text: str) -> str:
+    """The text of the canonical form of a text; cached, as a log's values come again and again."""
+    return encode(canonical(text))
 
 
 def encode(value: Canonical) -> str:

@@ -40,7 +40,8 @@ class RuleState:
     A group with a single entry that cannot hold alone is kept as that entry: most groups never see
     a second one. `complete_from` is the time from which all matches were seen; `evicted` the
     latest time at which any group may lack a match because of a cap, `capped` the latest that a
-    single group's cap has touched.
+    single group's cap has touched. Entries that wait for the watermark are in `pending`, sorted,
+    or `fresh`, not yet: sorting is put off until the watermark comes near, and done once.
     """
 
     def __init__(self, plan: CorrelationPlan, rule: CorrelationRule, complete_from: int) -> None:
@@ -48,6 +49,8 @@ class RuleState:
         self.watermark = BEFORE_TIME
         self.evicted = BEFORE_TIME
         self.pending: list[Entry] = []
+        self.fresh: list[Entry] = []
+        self.fresh_from = AFTER_TIME
         self.groups: dict[str, Entry | Group] = {}
         self.size = 0
         self.evictions = 0
@@ -81,7 +84,9 @@ class RuleState:
 
     def insert(self, entry: Entry) -> None:
         """Take a match that is not below the watermark."""
-        self.pending.append(entry)
+        self.fresh.append(entry)
+        if entry[0] < self.fresh_from:  # noqa: PLR1730 -- `min` costs twice as much, a match each
+            self.fresh_from = entry[0]
         self.size += 1
 
     def insert_late(self, entry: Entry, *, repeat: bool) -> bool:
@@ -109,7 +114,7 @@ class RuleState:
             found = group[:4] == entry[:4]
         else:
             found = group is not None and group.holds(entry)
-        return found or (entry[TIME] >= self.watermark and entry in self.pending)
+        return found or (entry[TIME] >= self.watermark and entry in self.waiting())
 
     def _grown(self, key: str) -> Group:
         known = self.groups.get(key)
@@ -126,11 +131,10 @@ class RuleState:
         is asked for.
         """
         target = AFTER_TIME if watermark >= END_OF_TIME else watermark - self.lag
-        self.pending.sort()
         self.rejudge()
         stride = self.horizon // _STEPS + 1
-        while self.pending and self.pending[0][TIME] + stride < target:
-            yield from self._step(self.pending[0][TIME] + stride, group_limit)
+        while (first := self._first_waiting()) + stride < target:
+            yield from self._step(first + stride, group_limit)
         yield from self._step(target, group_limit)
         yield from self._changes()
 
@@ -178,6 +182,14 @@ class RuleState:
         cut = bisect_left(self.pending, (self.watermark,))
         entries = self.pending[:cut]
         del self.pending[:cut]
+        if self.fresh_from < self.watermark:
+            entries += [entry for entry in self.fresh if entry[0] < self.watermark]
+            entries.sort()
+            self.fresh = [entry for entry in self.fresh if entry[0] >= self.watermark]
+            self.fresh_from = min(self.fresh, default=(AFTER_TIME,))[0]
+        if not self.pending:
+            self.pending = sorted(self.fresh)
+            self.fresh, self.fresh_from = [], AFTER_TIME
         distinct = entries[:1]
         distinct += [
             entry
@@ -186,6 +198,15 @@ class RuleState:
         ]
         self.size -= len(entries) - len(distinct)
         return distinct
+
+    def _first_waiting(self) -> int:
+        """The least time of an entry that is not below the watermark yet."""
+        first = self.pending[0][TIME] if self.pending else AFTER_TIME
+        return min(first, self.fresh_from)
+
+    def waiting(self) -> list[Entry]:
+        """The entries that are not below the watermark yet, in no order."""
+        return self.pending + self.fresh
 
     def _shrink(self, group: Group, limit: int) -> None:
         """Evict the stalest eighth of a group that met its cap, so that it is seldom done."""
@@ -288,9 +309,10 @@ class RuleState:
     def evict(self, cut: int) -> None:
         """Forget all entries up to `cut`, pending ones too, as there are too many in total."""
         gone = self._forget(cut + 1)
-        kept = [entry for entry in self.pending if entry[TIME] > cut]
-        dropped = len(self.pending) - len(kept)
-        self.pending = kept
+        waiting = self.waiting()
+        self.pending = sorted(entry for entry in waiting if entry[TIME] > cut)
+        self.fresh, self.fresh_from = [], AFTER_TIME
+        dropped = len(waiting) - len(self.pending)
         self.size -= dropped
         if gone + dropped:
             self.evictions += gone + dropped
@@ -299,6 +321,7 @@ class RuleState:
     def replay(self, entries: list[Entry], watermark: int) -> None:
         """Take the entries of a saved state, and move to where its watermark was, in silence."""
         self.pending = sorted({*entries, *self.entries()})
+        self.fresh, self.fresh_from = [], AFTER_TIME
         self.groups = {}
         self.size = len(self.pending)
         self.watermark = watermark
@@ -332,7 +355,7 @@ class RuleState:
                 yield from group.entries
             else:
                 yield group
-        yield from self.pending
+        yield from self.waiting()
 
 
 def _never_alone(rule: CorrelationRule) -> bool:

@@ -46,11 +46,11 @@ class Window(Protocol):
         """The value that thresholds are compared with; the window starts at time `since`."""
 
 
-def new_window(rule: CorrelationRule) -> Window:
-    """The empty window of a group of `rule`."""
+def new_window(rule: CorrelationRule) -> Window | None:
+    """The empty window of a group of `rule`; None where the number of entries is all there is."""
     match rule.type:
         case CorrelationType.EVENT_COUNT:
-            return EventCount()
+            return EventCount() if len(rule.references) > 1 else None
         case CorrelationType.VALUE_COUNT:
             return ValueCount()
         case CorrelationType.VALUE_SUM:

@@ -23,7 +23,7 @@ from hypothesis import strategies as st
 from tocsin.pipelines.connectors import elasticsearch as connector
 from tocsin.pipelines.connectors.elasticsearch import Document, ElasticsearchSink
 
-FAULTS = ("lost", "away", "busy", "unavailable", "some", "garbage", "large")
+FAULTS = ("lost", "away", "busy", "unavailable", "some", "garbage", "imposter", "large")
 
 
 class Server:
@@ -43,6 +43,8 @@ class Server:
             return 429, b'{"error": {"type": "es_rejected_execution_exception"}, "status": 429}'
         if fault == "unavailable":
             return 503, b"<html>"
+        if fault == "imposter":
+            return 200, b"<html>welcome</html>"
         if fault == "large" and len(documents) > 1:
             return 413, b""
         items = [

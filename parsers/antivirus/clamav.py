@@ -43,7 +43,7 @@ _MOVED = re.compile(
 )
 _MILTER = re.compile(
     r"(?P<kind>Clean message|Message) (?P<id>\S* ?)from <(?P<from>[^>]*)> to <(?P<to>[^>]*)>"
-    r"(?P<middle>.*?)(?: infected by (?P<signature>\S+))?",
+    r".*?(?: infected by (?P<signature>\S+))?",
     re.DOTALL,
 )
 _MILTER_SUBJECT = re.compile(
@@ -91,6 +91,7 @@ def parse(text: str, context: Context) -> Event:
         if not header.framed:
             raise ParseError("not ClamAV's: expected `TIME -> …`, syslog, or `PATH: NAME FOUND`")
         event["tags"] = ["parse_partial"]
+        event["error.message"] = "none of ClamAV's messages"
     return event
 
 
@@ -190,7 +191,7 @@ def _read_mail(text: str, event: Event) -> bool:
         event["email.to.address"] = recipients
     if match["id"].strip():
         event["email.local_id"] = match["id"].strip()
-    subject = _MILTER_SUBJECT.match(match["middle"])
+    subject = _MILTER_SUBJECT.match(text, match.end("to") + 1)
     if subject:
         event["email.subject"] = subject["subject"]
         event["email.message_id"] = subject["message_id"].strip("<>")

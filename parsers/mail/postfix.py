@@ -10,11 +10,14 @@ from collections.abc import Callable, Mapping
 
 from tocsin.parsers.addresses import count
 from tocsin.parsers.context import Context, ParseError
+from tocsin.parsers.mail.postfix_refusals import read_filtered, read_header
 from tocsin.parsers.mail.postfix_values import (
-    address,
+    CLIENT,
     address_text,
+    classify,
     mail_fields,
     read_pairs,
+    set_partial,
     set_peer,
 )
 from tocsin.parsers.syslog import Envelope, envelope_fields, parse_envelope
@@ -27,43 +30,13 @@ _QUEUE_ID = re.compile(
     r"([0-9A-F]{5,16}|(?=\w*\d)[0-9B-DF-HJ-NP-TV-Zb-df-hj-np-tv-z]{10,25}|NOQUEUE): ", re.ASCII
 )
 
-_CLIENT = r"(?P<client>[^\s\[\]]*\[[^\]\s]*\](?::\d+)?)"
-_FILTERED = re.compile(
-    rf"(?P<action>[a-z_-]+): (?P<stage>[A-Z][A-Z /.-]*?) from {_CLIENT}: "
-    r"(?:(?P<code>[245]\d\d) )?(?:(?P<dsn>[245]\.\d{1,3}\.\d{1,3}) )?(?P<rest>.*)",
-    re.DOTALL,
-)
-_ENVELOPE = re.compile(
-    rf"(?P<reason>.*); from={address('from')},? to={address('to')},? proto=(?P<proto>[A-Z]+)"
-    r"(?:,? helo=<(?P<helo>.*)>)?(?: sasl_username=<(?P<sasl_username>[^>]*+)>)?",
-    re.DOTALL,
-)
-_HEADER = re.compile(
-    r"(?P<action>[a-z_-]+): (?:mime-|nested-)?(?:header|body) (?P<text>.*) from "
-    rf"(?P<client>local|[^\s\[\]]*\[[^\]\s]*\]); from={address('from')}"
-    rf"(?: to={address('to')})?(?: proto=(?P<proto>[A-Z]+))?(?: helo=<(?P<helo>[^>]*+)>)?"
-    r"(?:: (?P<reason>.*))?",
-    re.DOTALL,
-)
-_REFUSING = frozenset({"reject", "milter-reject", "discard", "milter-discard", "proxy-reject"})
-_ACTIONS = {
-    "reject": "message-rejected",
-    "milter-reject": "message-rejected",
-    "proxy-reject": "message-rejected",
-    "discard": "message-discarded",
-    "milter-discard": "message-discarded",
-    "hold": "message-held",
-    "milter-hold": "message-held",
-    "redirect": "message-redirected",
-    "filter": "message-filtered",
-}
 _SASL_FAILED = re.compile(
-    rf"{_CLIENT}: SASL (?P<method>\S+) authentication (?:failed|aborted)(?:: (?P<reason>.*))?",
+    rf"{CLIENT}: SASL (?P<method>\S+) authentication (?:failed|aborted)(?:: (?P<reason>.*))?",
     re.DOTALL,
 )
 _LIMIT = re.compile(
     r"(?P<reason>[A-Z][a-z ]+ limit exceeded): (?P<value>\d+) from "
-    rf"{_CLIENT} for service (?P<service>\S+)"
+    rf"{CLIENT} for service (?P<service>\S+)"
 )
 _RESOLVE = re.compile(
     r"hostname (?P<name>\S+) (?P<reason>does not resolve to address|verification failed)"
@@ -74,11 +47,11 @@ _TLS = re.compile(
     r"(?P<peer>[^\s\[\]]*\[[^\]\s]*\](?::\d+)?): (?P<version>\S+) with cipher (?P<cipher>\S+).*"
 )
 _LOST = re.compile(
-    rf"(?P<what>lost connection|timeout|too many errors) after (?P<stage>.*?) from {_CLIENT}"
+    rf"(?P<what>lost connection|timeout|too many errors) after (?P<stage>.*?) from {CLIENT}"
 )
 _IMPROPER = re.compile(
     r"(?P<reason>improper command pipelining|non-SMTP command|Illegal address syntax|"
-    rf"SSL_accept error)(?: after [A-Z][A-Z /.-]*?)? from {_CLIENT}.*",
+    rf"SSL_accept error)(?: after [A-Z][A-Z /.-]*?)? from {CLIENT}.*",
     re.DOTALL,
 )
 _DIALLED = re.compile(
@@ -115,7 +88,7 @@ def parse(text: str, context: Context) -> Event:
     message = envelope.message.strip()
     component = _component(envelope.app_name)
     if component is None:
-        event["tags"] = ["parse_partial"]
+        set_partial(event, f"{event['process.name']} is none of Postfix's programs")
         return event
     severity = _SEVERITY.match(message)
     if severity:
@@ -148,25 +121,15 @@ def _set_process(envelope: Envelope, event: Event) -> None:
         event["process.pid"] = pid
 
 
-def _classify(
-    event: Event, action: str, category: str, types: str, outcome: str | None = None
-) -> None:
-    event["event.action"] = action
-    event["event.category"] = category.split()
-    event["event.type"] = types.split()
-    if outcome is not None:
-        event["event.outcome"] = outcome
-
-
 def _read_server(text: str, event: Event) -> None:
     """smtpd: connections, clients of messages, and refusals."""
     word = text.partition(" ")[0]
     if word == "connect" and text.startswith("connect from "):
-        _classify(event, "connect", "network", "connection start")
+        classify(event, "connect", "network", "connection start")
         set_peer(event, "source", text[13:])
     elif word == "disconnect":
         client, _, commands = text.removeprefix("disconnect from ").partition(" ")
-        _classify(event, "disconnect", "network", "connection end")
+        classify(event, "disconnect", "network", "connection end")
         set_peer(event, "source", client)
         for name, _, value in (part.partition("=") for part in commands.split()):
             if name.isascii() and name.isalpha():
@@ -179,7 +142,7 @@ def _read_server(text: str, event: Event) -> None:
 
 def _read_client(text: str, event: Event) -> None:
     pairs = read_pairs(text)
-    _classify(event, "message-received", "email", "info")
+    classify(event, "message-received", "email", "info")
     set_peer(event, "source", pairs.get("client", ""))
     mail_fields(event, pairs)
     user = pairs.get("sasl_username")
@@ -190,11 +153,11 @@ def _read_client(text: str, event: Event) -> None:
 
 
 def _read_server_incident(text: str, event: Event) -> None:
-    if match := _FILTERED.fullmatch(text):
-        _read_filtered(match, event)
-    elif match := _SASL_FAILED.fullmatch(text):
+    if read_filtered(text, event):
+        return
+    if match := _SASL_FAILED.fullmatch(text):
         reason, _, user = (match["reason"] or "").partition(", sasl_username=")
-        _classify(event, "authentication-failed", "authentication", "start", "failure")
+        classify(event, "authentication-failed", "authentication", "start", "failure")
         set_peer(event, "source", match["client"])
         event["postfix.sasl_method"] = match["method"]
         if reason:
@@ -202,59 +165,30 @@ def _read_server_incident(text: str, event: Event) -> None:
         if user:
             event["postfix.sasl_username"] = event["user.name"] = user
     elif match := _LOST.fullmatch(text):
-        _classify(event, match["what"].replace(" ", "-"), "network", "connection end", "failure")
+        classify(event, match["what"].replace(" ", "-"), "network", "connection end", "failure")
         set_peer(event, "source", match["client"])
         event["postfix.stage"] = match["stage"]
     elif match := _LIMIT.fullmatch(text):
-        _classify(event, "rate-limit-exceeded", "network", "denied", "failure")
+        classify(event, "rate-limit-exceeded", "network", "denied", "failure")
         set_peer(event, "source", match["client"])
         event["event.reason"], event["postfix.rate"] = match["reason"], match["value"]
     elif match := _RESOLVE.fullmatch(text):
-        _classify(event, "hostname-not-verified", "network", "info")
+        classify(event, "hostname-not-verified", "network", "info")
         event["event.reason"], event["postfix.hostname"] = match["reason"], match["name"]
         set_peer(event, "source", f"[{match['ip']}]" if match["ip"] else "")
     elif match := _IMPROPER.fullmatch(text):
-        _classify(event, "protocol-error", "network", "protocol info", "failure")
+        classify(event, "protocol-error", "network", "protocol info", "failure")
         set_peer(event, "source", match["client"])
         event["event.reason"] = match["reason"]
     else:
         _read_tls(text, event)
 
 
-def _read_filtered(match: re.Match[str], event: Event) -> None:
-    action = match["action"]
-    refusing = action in _REFUSING
-    _classify(
-        event,
-        _ACTIONS.get(action, f"message-{action}"),
-        "email",
-        "info denied" if refusing else "info",
-        "failure" if refusing else None,
-    )
-    event["postfix.action"], event["postfix.stage"] = action, match["stage"]
-    set_peer(event, "source", match["client"])
-    for name in ("code", "dsn"):
-        if match[name]:
-            event[f"postfix.{name}"] = match[name]
-    rest = match["rest"]
-    # A name in the reply or the greeting may look like the end of the line: then neither counts.
-    if rest.count("; from=<") > 1:
-        event["tags"] = ["parse_partial"]
-        return
-    found = _ENVELOPE.fullmatch(rest)
-    if found is None:
-        event["event.reason"] = rest
-        return
-    event["event.reason"] = found["reason"]
-    names = ("from", "to", "proto", "helo", "sasl_username")
-    mail_fields(event, {name: found[name] for name in names if found[name]})
-
-
 def _read_tls(text: str, event: Event) -> None:
     match = _TLS.fullmatch(text)
     if match is None:
         return
-    _classify(event, "tls-established", "network", "connection info")
+    classify(event, "tls-established", "network", "connection info")
     set_peer(event, "source" if match["way"] == "from" else "destination", match["peer"])
     protocol, _, version = match["version"].partition("v")
     event["tls.version_protocol"] = protocol.lower()
@@ -266,42 +200,16 @@ def _read_tls(text: str, event: Event) -> None:
 def _read_cleanup(text: str, event: Event) -> None:
     name, separator, value = text.partition("message-id=")
     if separator and name in {"", "resent-"}:
-        _classify(event, "message-queued", "email", "info")
+        classify(event, "message-queued", "email", "info")
         event["email.message_id"] = address_text(value)
         return
-    match = _FILTERED.fullmatch(text)
-    if match:
-        _read_filtered(match, event)
-        return
-    # A header may hold what looks like the end of the line: then nothing of either counts.
-    if text.count("; from=<") > 1:
-        event["tags"] = ["parse_partial"]
-        return
-    match = _HEADER.fullmatch(text)
-    if match is None:
-        return
-    action = match["action"]
-    refusing = action in _REFUSING
-    _classify(
-        event,
-        _ACTIONS.get(action, f"message-{action}"),
-        "email",
-        "info denied" if refusing else "info",
-        "failure" if refusing else None,
-    )
-    event["postfix.action"] = action
-    if match["text"][:9].lower() == "subject: ":
-        event["email.subject"] = match["text"][9:]
-    set_peer(event, "source", match["client"])
-    names = ("from", "to", "proto", "helo")
-    mail_fields(event, {name: match[name] for name in names if match[name]})
-    if match["reason"]:
-        event["event.reason"] = match["reason"]
+    if not read_filtered(text, event):
+        read_header(text, event)
 
 
 def _read_queue(text: str, event: Event) -> None:
     if text == "removed":
-        _classify(event, "message-removed", "email", "info")
+        classify(event, "message-removed", "email", "info")
         return
     pairs = read_pairs(text)
     if not pairs:
@@ -311,7 +219,7 @@ def _read_queue(text: str, event: Event) -> None:
     mail_fields(event, pairs)
     expired = "status" in pairs
     action = "message-expired" if expired else "message-queued"
-    _classify(event, action, "email", "info", "failure" if expired else None)
+    classify(event, action, "email", "info", "failure" if expired else None)
 
 
 _DELIVERED = {"sent": "success", "delivered": "success", "deliverable": "success"}
@@ -324,14 +232,14 @@ def _read_delivery(text: str, event: Event) -> None:
         status, _, reason = pairs.get("status", "").partition(" ")
         pairs["status"] = status
         mail_fields(event, pairs)
-        _classify(event, f"message-{status}" if status else "message-delivery", "email", "info")
+        classify(event, f"message-{status}" if status else "message-delivery", "email", "info")
         outcome = _DELIVERED.get(status, "failure" if status in _UNDELIVERED else "unknown")
         event["event.outcome"] = outcome
         set_peer(event, "destination", pairs.get("relay", ""))
         if reason:
             event["event.reason"] = reason[1:-1] if reason[-1:] == ")" else reason[1:]
     elif match := _DIALLED.fullmatch(text):
-        _classify(event, "connection-failed", "network", "connection info", "failure")
+        classify(event, "connection-failed", "network", "connection info", "failure")
         set_peer(event, "destination", match["peer"])
         event["event.reason"] = match["reason"]
     else:
@@ -341,19 +249,19 @@ def _read_delivery(text: str, event: Event) -> None:
 def _read_bounce(text: str, event: Event) -> None:
     kind, _, queue_id = text.rpartition(": ")
     if kind.endswith("notification"):
-        _classify(event, "notification-sent", "email", "info")
+        classify(event, "notification-sent", "email", "info")
         event["postfix.notification"], event["postfix.notification_queue_id"] = kind, queue_id
 
 
 def _read_screen(text: str, event: Event) -> None:
-    if match := _FILTERED.fullmatch(text):
-        _read_filtered(match, event)
-    elif match := _SCREENED.match(text):
+    if read_filtered(text, event):
+        return
+    if match := _SCREENED.match(text):
         what = match["what"].lower().replace(" ", "-")
         types = {"connect": "connection start", "disconnect": "connection end"}.get(what)
         if types is None:
             types = "allowed" if what.startswith(("pass", "allow", "white")) else "info"
-        _classify(event, f"postscreen-{what}", "network", types)
+        classify(event, f"postscreen-{what}", "network", types)
         set_peer(event, "source", match["client"])
         set_peer(event, "destination", match["server"] or "")
         if match["count"]:
@@ -364,17 +272,17 @@ def _read_screen(text: str, event: Event) -> None:
 
 def _read_other(text: str, event: Event) -> None:
     if match := _DNSBL.fullmatch(text):
-        _classify(event, "dnsbl-listed", "network", "info")
+        classify(event, "dnsbl-listed", "network", "info")
         set_peer(event, "source", f"[{match['ip']}]")
         event["postfix.dnsbl"], event["postfix.dnsbl_answer"] = match["domain"], match["answer"]
     elif match := _RATE.fullmatch(text):
-        _classify(event, "client-statistics", "network", "info")
+        classify(event, "client-statistics", "network", "info")
         set_peer(event, "source", f"[{match['ip']}]")
         event["postfix.statistic"], event["postfix.rate"] = match["what"], match["value"]
     elif text.startswith("daemon started"):
-        _classify(event, "service-started", "process", "start")
+        classify(event, "service-started", "process", "start")
     elif text.startswith("terminating on signal"):
-        _classify(event, "service-stopped", "process", "end")
+        classify(event, "service-stopped", "process", "end")
     else:
         _read_tls(text, event)
 
@@ -382,7 +290,7 @@ def _read_other(text: str, event: Event) -> None:
 def _read_pickup(text: str, event: Event) -> None:
     uid, _, sender = text.partition(" from=")
     if uid.startswith("uid=") and sender:
-        _classify(event, "message-submitted", "email", "info")
+        classify(event, "message-submitted", "email", "info")
         event["user.id"] = uid[4:]
         mail_fields(event, {"uid": uid[4:], "from": address_text(sender)})
 
@@ -391,7 +299,7 @@ def _read_spf(text: str, event: Event) -> None:
     match = _SPF.match(text, max(text.find("Received-SPF: "), 0))
     if match is None:
         return
-    _classify(event, "spf-checked", "email", "info")
+    classify(event, "spf-checked", "email", "info")
     event["postfix.spf.result"], event["postfix.spf.identity"] = match["result"], match["identity"]
     found = _SPF_IP.search(text, match.end())
     if found:

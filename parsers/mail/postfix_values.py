@@ -1,4 +1,4 @@
-"""Values in Postfix's lines: peers `host[address]:port`, addresses `<…>`, pairs `key=value`."""
+"""What Postfix's lines are made of: peers `host[address]:port`, addresses `<…>`, `key=value`."""
 
 import re
 from collections.abc import Mapping
@@ -7,6 +7,9 @@ from tocsin.parsers.addresses import ip, port
 from tocsin.schemas.events import Event
 
 _PEER = re.compile(r"([^\s\[\]]*)\[([^\]\s]*)\](?::(\d{1,5}))?")
+CLIENT = r"(?P<client>[^\s\[\]]*\[[^\]\s]*\](?::\d+)?)"
+"""A client as smtpd logs it; host names are checked by Postfix, so none holds a bracket."""
+
 _SECONDS = re.compile(r"(\d{1,9})(?:\.(\d{1,9}))?", re.ASCII)
 
 
@@ -16,7 +19,7 @@ def address(group: str) -> str:
     A quoted local part may hold anything, `>` included (RFC 5321 section 4.1.2). The bounds are
     some times what the RFC allows; without them brackets never closed would cost time.
     """
-    return rf'<(?P<{group}>(?:"(?:[^"\\]|\\.){{0,256}}+"|[^">]{{1,256}}+){{0,4}}+)>'
+    return rf'<(?P<{group}>(?:"(?:[^"\\]|\\.){{0,256}}+"|[^">]{{1,256}}+){{0,3}}+)>'
 
 
 _PAIR = re.compile(
@@ -24,6 +27,23 @@ _PAIR = re.compile(
     r"|(?P<value>[^,]*+(?:,(?! [a-z_]+=)[^,]*+)*+))",
     re.DOTALL,
 )
+
+
+def classify(
+    event: Event, action: str, category: str, types: str, outcome: str | None = None
+) -> None:
+    """Set the classification of `event`; `category` and `types` with blanks between."""
+    event["event.action"] = action
+    event["event.category"] = category.split()
+    event["event.type"] = types.split()
+    if outcome is not None:
+        event["event.outcome"] = outcome
+
+
+def set_partial(event: Event, why: str) -> None:
+    """Say that only part of the line was understood."""
+    event["tags"] = ["parse_partial"]
+    event["error.message"] = why
 
 
 def read_pairs(text: str) -> dict[str, str]:

@@ -24,7 +24,7 @@ _RESULT = re.compile(
 )
 _NAME = re.compile(r"[a-z_]{1,32}")
 _PROCESSING = re.compile(
-    r"(?:checking|processing) message (?P<id>.*) for (?P<user>.*):(?P<uid>\d+)\.?", re.DOTALL
+    r"(?:checking|processing) message (?P<id>.*) for (?P<user>\S+):(?P<uid>\d+)\.?", re.DOTALL
 )
 _CONNECTION = re.compile(
     r"connection from (?P<name>\S+) \[(?P<ip>[^\]\s]+)\](?::(?P<port>\d+)| at port (?P<at>\d+)).*",

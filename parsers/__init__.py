@@ -4,7 +4,7 @@ from tocsin.parsers.antivirus import clamav
 from tocsin.parsers.context import Parser
 from tocsin.parsers.firewall import cisco_asa, fortigate, netfilter
 from tocsin.parsers.mail import postfix, spamassassin
-from tocsin.parsers.server import linux, nginx, windows
+from tocsin.parsers.server import apache, linux, nginx, windows
 
 PARSERS: dict[str, Parser] = {
     "cisco_asa": Parser("cisco_asa", "firewall", cisco_asa.parse),
@@ -15,6 +15,7 @@ PARSERS: dict[str, Parser] = {
     "clamav": Parser("clamav", "antivirus", clamav.parse),
     "linux": Parser("linux", "server", linux.parse),
     "windows": Parser("windows", "server", windows.parse),
+    "apache": Parser("apache", "server", apache.parse),
     "nginx": Parser("nginx", "server", nginx.parse),
 }
 """Every parser by the name that configuration gives it."""

@@ -28,7 +28,10 @@ def lines(path: Path) -> Iterator[str]:
     return filter(str.strip, decode(path.read_bytes()).split("\n"))
 
 
-@pytest.mark.parametrize(("name", "sample"), [("cisco_asa", "metron/cisco_asa.log")])
+@pytest.mark.parametrize(
+    ("name", "sample"),
+    [("apache", "loghub/Apache_2k.log"), ("cisco_asa", "metron/cisco_asa.log")],
+)
 def test_every_line_is_wholly_understood(samples: Path, name: str, sample: str):
     """Each line is an event, none of them partial."""
     for line in lines(samples / sample):

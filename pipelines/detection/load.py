@@ -13,7 +13,7 @@ The tests hold both against each other over all public rules.
 """
 
 import os
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from copy import deepcopy
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -49,19 +49,6 @@ class RuleDocument:
     line: int
     body: Mapping
 
-    def refusal(self, error: DocumentError) -> Refusal:
-        """What is told of the document when it cannot be used."""
-        return Refusal(self.place, error.line, error.reason)
-
-
-@dataclass(slots=True)
-class _Loading:
-    """What loading has found so far."""
-
-    documents: list[RuleDocument] = field(default_factory=list)
-    refusals: list[Refusal] = field(default_factory=list)
-    seen: dict[str, RuleDocument] = field(default_factory=dict)
-
 
 def load_rules(
     paths: Iterable[str | Path],
@@ -75,11 +62,24 @@ def load_rules(
     are the values for the modifier `expand`. Raises OSError for a path that cannot be read; what is
     wrong in a file below a directory, or in a document, is a refusal.
     """
-    loading = _Loading()
+    documents: list[RuleDocument] = []
+    refusals: list[Refusal] = []
     for path in paths:
         for place, below in _files(Path(path)):
-            _read(place, below, loading)
-    return _assemble(loading, native, placeholders or {})
+            for found in _read(place, below):
+                if isinstance(found, Refusal):
+                    refusals.append(found)
+                else:
+                    documents.append(found)
+    assembly = _Assembly(native, placeholders or {}, refusals)
+    assembly.add_all(documents)
+    return RuleSet(
+        tuple(assembly.detections),
+        tuple(assembly.correlations),
+        tuple(assembly.refusals),
+        tuple(assembly.skipped),
+        tuple(assembly.unfed),
+    )
 
 
 def _files(path: Path) -> Iterator[tuple[Path, str]]:
@@ -97,24 +97,21 @@ def _files(path: Path) -> Iterator[tuple[Path, str]]:
         yield place, place.relative_to(path).as_posix()
 
 
-def _read(place: Path, below: str, loading: _Loading) -> None:
+def _read(place: Path, below: str) -> Iterator[RuleDocument | Refusal]:
+    """The rules of one file, and what of it cannot be used."""
     try:
         data = place.read_bytes()
     except OSError as error:
-        loading.refusals.append(Refusal(str(place), 1, f"cannot be read: {error.strerror}"))
+        yield Refusal(str(place), 1, f"cannot be read: {error.strerror}")
         return
     documents = []
     for document in read_documents(data):
         if document.body is None:
             problem = document.error or DocumentError(document.line, "no rule")
-            loading.refusals.append(Refusal(str(place), problem.line, problem.reason))
+            yield Refusal(str(place), problem.line, problem.reason)
         else:
             documents.append(RuleDocument(below, str(place), document.line, document.body))
-    for document_or_refusal in apply_actions(documents):
-        if isinstance(document_or_refusal, Refusal):
-            loading.refusals.append(document_or_refusal)
-        else:
-            loading.documents.append(document_or_refusal)
+    yield from apply_actions(documents)
 
 
 def apply_actions(documents: Iterable[RuleDocument]) -> Iterator[RuleDocument | Refusal]:
@@ -170,69 +167,64 @@ def _merge(target: Mapping, added: Mapping) -> None:
             target.lines[key] = added.line_of(key)
 
 
-def _assemble(loading: _Loading, native: bool, placeholders: Placeholders) -> RuleSet:
-    detections: list[RuleDocument] = []
-    correlations: list[CorrelationDocument] = []
-    filters: list[tuple[RuleDocument, Filter]] = []
-    for document in loading.documents:
-        try:
-            _claim(document, loading)
-            if "correlation" in document.body:
-                info = rule_info(document.body, document.path, document.line)
-                correlations.append(CorrelationDocument(info, document.body))
-            elif "filter" in document.body:
-                found = read_filter(document.body, document.path, placeholders)
-                filters.append((document, found))
-            else:
-                detections.append(document)
-        except DocumentError as error:
-            loading.refusals.append(document.refusal(error))
-    compiling = _Compiling(tuple(each for _, each in filters), native, placeholders)
-    for document in detections:
-        try:
-            compiling.add(document)
-        except DocumentError as error:
-            loading.refusals.append(document.refusal(error))
-    for document, each in filters:
-        if each.id not in compiling.applied:
-            line = document.body.line_of("filter")
-            reason = "the filter applies to no rule (its `rules` and log source must name one)"
-            loading.refusals.append(Refusal(document.place, line, reason))
-    return RuleSet(
-        tuple(compiling.rules),
-        tuple(correlations),
-        tuple(loading.refusals),
-        tuple(compiling.skipped),
-        tuple(compiling.unfed),
-    )
-
-
-def _claim(document: RuleDocument, loading: _Loading) -> None:
-    """Take the document's RULE ID; raises DocumentError where another has it."""
-    identity = rule_id(document.body, document.path)
-    first = loading.seen.setdefault(identity, document)
-    if first is not document:
-        key = "id" if "id" in document.body else "name"
-        raise DocumentError(
-            document.body.line_of(key) if key in document.body else document.line,
-            f"the rule id `{identity}` is taken by {first.place}:{first.line}",
-        )
-
-
 @dataclass(slots=True)
-class _Compiling:
-    """Turns documents of detection rules into rules, with the filters that apply."""
+class _Assembly:
+    """Turns documents into rules, filters first, as they may apply to any rule."""
 
-    filters: Sequence[Filter]
     native: bool
     placeholders: Placeholders
-    rules: list[DetectionRule] = field(default_factory=list)
+    refusals: list[Refusal]
+    detections: list[DetectionRule] = field(default_factory=list)
+    correlations: list[CorrelationDocument] = field(default_factory=list)
     skipped: list[Refusal] = field(default_factory=list)
     unfed: list[Refusal] = field(default_factory=list)
+    filters: list[Filter] = field(default_factory=list)
     applied: set[str] = field(default_factory=set)
+    taken: dict[str, RuleDocument] = field(default_factory=dict)
 
-    def add(self, document: RuleDocument) -> None:
-        """Compile one rule; raises DocumentError."""
+    def add_all(self, documents: Sequence[RuleDocument]) -> None:
+        """Add every document that can be used; the others become refusals."""
+        filters = [each for each in documents if "filter" in each.body]
+        added = [each for each in filters if self._attempt(each, self._add_filter)]
+        for document in documents:
+            if "correlation" in document.body:
+                self._attempt(document, self._add_correlation)
+            elif "filter" not in document.body:
+                self._attempt(document, self._add_detection)
+        for document in added:
+            if rule_id(document.body, document.path) not in self.applied:
+                line = document.body.line_of("filter")
+                reason = "the filter applies to no rule (see its `rules` and log source)"
+                self.refusals.append(Refusal(document.place, line, reason))
+
+    def _attempt(self, document: RuleDocument, add: Callable[[RuleDocument], None]) -> bool:
+        """Add a document under its RULE ID, which only accepted ones take."""
+        identity = rule_id(document.body, document.path)
+        try:
+            self._claim(identity, document)
+            add(document)
+        except DocumentError as error:
+            self.refusals.append(Refusal(document.place, error.line, error.reason))
+            return False
+        self.taken[identity] = document
+        return True
+
+    def _claim(self, identity: str, document: RuleDocument) -> None:
+        first = self.taken.get(identity)
+        if first is not None:
+            key = next((key for key in ("id", "name") if key in document.body), None)
+            line = document.line if key is None else document.body.line_of(key)
+            place = f"{first.place}:{first.line}"
+            raise DocumentError(line, f"the rule id `{identity}` is taken by {place}")
+
+    def _add_filter(self, document: RuleDocument) -> None:
+        self.filters.append(read_filter(document.body, document.path, self.placeholders))
+
+    def _add_correlation(self, document: RuleDocument) -> None:
+        info = rule_info(document.body, document.path, document.line)
+        self.correlations.append(CorrelationDocument(info, document.body))
+
+    def _add_detection(self, document: RuleDocument) -> None:
         body = document.body
         section = body.get("detection")
         if not isinstance(section, Mapping):
@@ -240,6 +232,7 @@ class _Compiling:
                 body.line_of("detection"), "no `detection`, `correlation` or `filter` mapping"
             )
         source = log_source(body)
+        line = body.line_of("logsource")
         ecs = is_ecs(body, source)
         if ecs and self.native:
             reason = "rules in ECS do not run on native events"
@@ -251,20 +244,17 @@ class _Compiling:
         names = (rule_id(body, document.path), _name(body))
         applying = [each for each in self.filters if each.applies_to(source, names)]
         added = tuple(each.node(dialect) for each in applying if each.expiry is None)
-        exceptions = [each.exception(dialect) for each in applying]
-        if added:
-            condition = And((condition, *added))
-        line = body.line_of("logsource")
+        exceptions = (each.exception(dialect) for each in applying)
         rule = DetectionRule(
             self._info(document, condition, fields, applying),
             source,
             fields,
             self.native,
             gate_node(fields.gate, line),
-            condition,
+            And((condition, *added)) if added else condition,
             tuple(each for each in exceptions if each is not None),
         )
-        self.rules.append(rule)
+        self.detections.append(rule)
         self.applied.update(each.id for each in applying)
         if fields.gate is None:
             self.unfed.append(Refusal(document.place, line, fields.reason))

@@ -369,14 +369,20 @@ class _Reader:
         if not low:
             raise self._error("`{,n}` means different things to different engines")
         self.at = end + 1
-        return int(low), (int(high) if high else None) if comma else int(low)
+        least = _count(low)
+        return least, (_count(high) if high else None) if comma else least
 
 
 _SUFFIXES = {(0, None): "*", (1, None): "+", (0, 1): "?"}
 
 
 def _is_count(text: str) -> bool:
-    return text.isascii() and text.isdigit() and len(text) <= 9
+    return text.isascii() and text.isdigit()
+
+
+def _count(digits: str) -> int:
+    """The number that `digits` are, or one beyond any limit."""
+    return int(digits) if len(digits) < 10 else MAX_REPEAT + 1
 
 
 def _counted(bounds: tuple[int, int | None]) -> str:

@@ -160,8 +160,11 @@ def _lines(explanation: Explanation, depth: int) -> Iterator[str]:
 def matched_items(rule: DetectionRule, event: Event) -> tuple[MatchedItem, ...]:
     """What made `rule` match: the items that hold and that its condition wants to hold.
 
-    What stands below `not` is never among them. In the order of the rule.
+    What stands below `not` is never among them. In the order of the rule; nothing where its
+    condition does not hold.
     """
+    if not holds(rule.condition, event):
+        return ()
     found = (_matched(leaf, event) for leaf in _wanted(rule.condition, event))
     return tuple(dict.fromkeys(found))
 

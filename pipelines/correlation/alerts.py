@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import NamedTuple
 
 from tocsin.pipelines.correlation.keys import Canonical
 from tocsin.pipelines.correlation.rules import CorrelationRule
@@ -11,8 +12,7 @@ MAX_EVIDENCE = 50
 """How many of the first, and of the last, contributing events an alert lists (§5.2)."""
 
 
-@dataclass(frozen=True, slots=True)
-class EvidenceEvent:
+class EvidenceEvent(NamedTuple):
     """A contributing event: its id, time in microseconds, and the RULE IDs that it matched."""
 
     event_id: str

@@ -28,14 +28,16 @@ class AlertState:
     """What is known of the alert of one period, kept up to date hold by hold.
 
     `spans` are ranges of the group's entries, counted from the group's first entry ever: the union
-    of the windows that held. `told` is the watermark at which the alert was last told, `scheduled`
-    that its settlement was noted, `partial` that it was judged from less than its windows.
+    of the windows that held. `first` is the first evidence, once found; `told` the watermark at
+    which the alert was last told; `scheduled` says that its settlement was noted, `partial` that
+    it was judged from less than its windows.
     """
 
     __slots__ = (
         "count",
         "event_end",
         "event_start",
+        "first",
         "partial",
         "period_start",
         "scheduled",
@@ -53,6 +55,7 @@ class AlertState:
         self.count = 0
         self.event_start = time
         self.event_end = time
+        self.first: tuple[EvidenceEvent, ...] = ()
         self.spans: list[tuple[int, int]] = []
         self.told: int | None = None
         self.scheduled = False
@@ -148,13 +151,14 @@ class Group:
         self, alert: AlertState, rule: CorrelationRule
     ) -> tuple[tuple[EvidenceEvent, ...], tuple[EvidenceEvent, ...]]:
         """The first and the last contributing events of `alert`, at most 50 each, none twice."""
-        spans = [(max(0, a - self.base), b - self.base) for a, b in alert.spans]
-        forward = (self.entries[i] for a, b in spans for i in range(a, b))
-        first = tuple(islice(_events(forward, rule), MAX_EVIDENCE))
+        spans = [(max(0, a - self.base), max(0, b - self.base)) for a, b in alert.spans]
+        if len(alert.first) < MAX_EVIDENCE:
+            forward = (self.entries[i] for a, b in spans for i in range(a, b))
+            alert.first = tuple(islice(_events(forward, rule), MAX_EVIDENCE))
+        rest = max(0, min(MAX_EVIDENCE, alert.count - len(alert.first)))
         backward = (self.entries[i] for a, b in reversed(spans) for i in range(b - 1, a - 1, -1))
-        rest = max(0, min(MAX_EVIDENCE, alert.count - len(first)))
         last = tuple(islice(_events(backward, rule), rest))
-        return first, last[::-1]
+        return alert.first, last[::-1]
 
     def alert_of(self, period_start: int) -> AlertState | None:
         """The alert of the period that starts there, if there is one."""
@@ -251,6 +255,11 @@ def _better(rule: CorrelationRule, known: float | None, value: float) -> float:
 
 def _events(entries: Iterable[Entry], rule: CorrelationRule) -> Iterator[EvidenceEvent]:
     """The events of `entries`; those of one event stand side by side."""
+    if len(rule.references) == 1:
+        rules = (rule.references[0].rule,)
+        for time, _, event_id, _, _ in entries:
+            yield EvidenceEvent(event_id, time, rules)
+        return
     for (time, event_id), same in groupby(entries, key=itemgetter(TIME, EVENT)):
-        indices = sorted({entry[RULE] for entry in same})
-        yield EvidenceEvent(event_id, time, tuple(rule.references[i].rule for i in indices))
+        indices = {entry[RULE] for entry in same}
+        yield EvidenceEvent(event_id, time, tuple(rule.references[i].rule for i in sorted(indices)))

@@ -74,9 +74,9 @@ def value_count() -> tuple[CorrelationPlan, Iterator[Match]]:
 
 
 def temporal() -> tuple[CorrelationPlan, Iterator[Match]]:
-    """`temporal` of three rules, of which two are rare, over 10,000 groups."""
+    """`temporal` of three rules, of which two are rare, over 100,000 groups."""
     plan = _plan(type="temporal", rules=["a", "b", "c"], group_by=["source.ip"], timespan="5m")
-    return plan, _matches("a" * 90 + "b" * 9 + "c", groups=10_000, values=1, rate=1_000)
+    return plan, _matches("a" * 90 + "b" * 9 + "c", groups=100_000, values=1, rate=1_000)
 
 
 def lone_groups(count: int) -> tuple[CorrelationPlan, Iterator[Match]]:

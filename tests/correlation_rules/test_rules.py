@@ -1,0 +1,135 @@
+"""The shipped rules are data with laws: whole, told apart, levelled, tagged, and tested."""
+
+import re
+from pathlib import Path
+from uuid import UUID
+
+import pytest
+
+from tocsin.pipelines.detection.documents import Mapping, read_documents
+from tocsin.pipelines.engine import SHIPPED, Engine
+from tocsin.pipelines.rule_tests import load_rule_tests, run_rule_test
+
+FILES = sorted(path for path in SHIPPED.rglob("*.yml") if not path.name.endswith(".test.yml"))
+RULES = [
+    (path, document.body)
+    for path in FILES
+    for document in read_documents(path.read_bytes())
+    if document.body is not None
+]
+TESTS = load_rule_tests([SHIPPED])
+
+GROUPS = {"firewall", "mail", "antivirus", "server", "cross"}
+LEVELS = {"informational", "low", "medium", "high", "critical"}
+TACTICS = {
+    "reconnaissance",
+    "resource-development",
+    "initial-access",
+    "execution",
+    "persistence",
+    "privilege-escalation",
+    "defense-evasion",
+    "credential-access",
+    "discovery",
+    "lateral-movement",
+    "collection",
+    "command-and-control",
+    "exfiltration",
+    "impact",
+}
+TECHNIQUE = re.compile(r"attack\.t\d{4}(\.\d{3})?")
+
+
+def named(rule: tuple[Path, Mapping]) -> str:
+    path, body = rule
+    return f"{path.parent.name}/{path.stem}:{body['name']}"
+
+
+def correlation(body: Mapping) -> Mapping | None:
+    return body.get("correlation")
+
+
+def test_every_rule_is_accepted(engine: Engine):
+    """No shipped rule is refused, and none is warned of."""
+    assert engine.refusals == ()
+    assert engine.correlations.warnings == ()
+    assert len(engine.rules.detections) + len(engine.rules.correlations) == len(RULES)
+
+
+def test_there_are_detections_and_correlations_of_every_source_group():
+    """At least twelve detections and twelve correlations ship, in the folders of the groups."""
+    correlations = [body for _, body in RULES if correlation(body)]
+
+    assert len(correlations) >= 12
+    assert len(RULES) - len(correlations) >= 12
+    assert {path.parent.name for path in FILES} == GROUPS
+
+
+@pytest.mark.parametrize("key", ["id", "name", "title"])
+def test_no_two_rules_share_what_tells_them_apart(key: str):
+    """Ids, names and titles are unique over all files."""
+    values = [body[key] for _, body in RULES]
+
+    assert sorted(values) == sorted(set(values))
+
+
+@pytest.mark.parametrize("rule", RULES, ids=named)
+def test_a_rule_says_what_an_analyst_needs(rule: tuple[Path, Mapping]):
+    """Each rule has a random UUID, a title, a sentence, an author, a level and false positives."""
+    _, body = rule
+
+    assert UUID(body["id"]).version == 4
+    assert re.fullmatch(r"[a-z][a-z0-9_]+", body["name"])
+    assert 8 <= len(body["title"]) <= 80
+    assert not body["title"].endswith(".")
+    assert body["description"].strip().endswith(".")
+    assert body["author"] == "Tocsin"
+    assert body["status"] == "experimental"
+    assert body["level"] in LEVELS
+    assert body["falsepositives"]
+
+
+@pytest.mark.parametrize("rule", RULES, ids=named)
+def test_a_rule_is_placed_in_attack(rule: tuple[Path, Mapping]):
+    """Each rule has a tactic and a technique of ATT&CK, written as Sigma's tags are."""
+    tags = rule[1]["tags"]
+    tactics = [tag for tag in tags if tag.removeprefix("attack.") in TACTICS]
+    techniques = [tag for tag in tags if TECHNIQUE.fullmatch(tag)]
+
+    assert tactics
+    assert techniques
+    assert set(tags) == {*tactics, *techniques}
+
+
+@pytest.mark.parametrize("rule", RULES, ids=named)
+def test_a_rule_that_only_serves_others_is_not_grave(rule: tuple[Path, Mapping], engine: Engine):
+    """A detection that is silent, because correlations speak for it, is informational."""
+    _, body = rule
+    if body["id"] in engine.correlations.silent and not correlation(body):
+        assert body["level"] == "informational"
+
+
+@pytest.mark.parametrize("path", FILES, ids=lambda path: f"{path.parent.name}/{path.stem}")
+def test_every_rule_file_is_tested_both_ways(path: Path):
+    """Beside each file stand tests of which one expects alerts and another expects none or fewer."""
+    expected = [len(test.alerts) for test in TESTS if test.rule_path == path]
+
+    assert len(expected) >= 2
+    assert min(expected) < max(expected)
+
+
+@pytest.mark.parametrize("rule", RULES, ids=named)
+def test_every_rule_that_alerts_is_expected_by_a_test(rule: tuple[Path, Mapping], engine: Engine):
+    """A rule that is not silent gives an alert in some test of its file."""
+    path, body = rule
+    if body["id"] not in engine.correlations.silent:
+        names = {
+            alert["rule.name"] for test in TESTS if test.rule_path == path for alert in test.alerts
+        }
+        assert body["title"] in names
+
+
+@pytest.mark.parametrize("test", TESTS, ids=lambda test: f"{test.path.stem}:{test.line}")
+def test_from_raw_lines(test, engine: Engine):
+    """What stands in a test file holds: its lines give those alerts and no others of its rules."""
+    assert run_rule_test(test, engine) == []

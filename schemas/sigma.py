@@ -94,10 +94,15 @@ class FieldMap:
 
 @dataclass(frozen=True, slots=True)
 class Table:
-    """Everything that `logsources/*.yml` say, most specific entries first."""
+    """Everything that `logsources/*.yml` say, most specific entries first.
+
+    `unfed` says of log sources that no parser feeds why; `differs` of Sigma fields why a verdict
+    on them may not be that on the source's own fields.
+    """
 
     entries: tuple[Entry, ...]
     unfed: Mapping[LogSource, str]
+    differs: Mapping[str, str]
 
 
 def field_map(
@@ -190,10 +195,12 @@ def read_table(*, native: bool = False) -> Table:
     """The table; with `native` only what is written in a source's own names, in those names."""
     entries: list[Entry] = []
     unfed: dict[LogSource, str] = {}
+    differs: dict[str, str] = {}
     folder = files("tocsin.schemas") / "logsources"
     for path in sorted(folder.iterdir(), key=lambda item: item.name):
         document = yaml.safe_load(path.read_text(encoding="utf-8"))
         names = document.get("names")
+        differs.update(document.get("differs", {}))
         for item in document.get("unfed", ()):
             unfed[_source(document, item)] = item["reason"]
         if native and names is None:
@@ -202,7 +209,7 @@ def read_table(*, native: bool = False) -> Table:
         entries.extend(_entry(document, item, names) for item in document.get("sources", ()))
     entries.extend(_derived(entries))
     entries.sort(key=lambda entry: -len(entry.source.named()))
-    return Table(tuple(entries), {} if native else unfed)
+    return Table(tuple(entries), {} if native else unfed, {} if native else differs)
 
 
 def _source(document: Mapping[str, Any], item: Mapping[str, Any]) -> LogSource:

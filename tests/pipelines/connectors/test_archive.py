@@ -1,0 +1,119 @@
+"""The archive: files named by what they hold, whole or not there at all."""
+
+from pathlib import Path
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from tocsin.pipelines.connectors.archive import (
+    ArchiveWriter,
+    Stretch,
+    covering,
+    read_archive,
+    stretch_of,
+)
+from tocsin.pipelines.connectors.files import ReadError
+from tocsin.schemas.events import Event
+from tocsin.schemas.records import EventBatch
+
+
+def event(number: int) -> Event:
+    return {
+        "@timestamp": f"2026-11-24T10:00:{number:02}.000000Z",
+        "event.id": f"e{number}",
+        "event.category": ["network"],
+        "source.port": number,
+    }
+
+
+def batch(first: int, after: int, log: str = "log") -> EventBatch:
+    return EventBatch("edge", log, 0, first, after, [event(n) for n in range(first, after)])
+
+
+def test_events_come_back_as_they_were(tmp_path: Path) -> None:
+    """Batches of one block are one file, which says what it holds."""
+    with ArchiveWriter(tmp_path, block_size=100) as archive:
+        archive.write(batch(0, 3))
+        archive.write(batch(3, 5))
+
+    (path,) = tmp_path.iterdir()
+    assert stretch_of(path) == Stretch("log", 0, 0, 0, 5)
+    assert [found for part in read_archive(path) for found in part.events] == [
+        event(n) for n in range(5)
+    ]
+
+
+def test_no_file_crosses_a_line_of_the_grid(tmp_path: Path) -> None:
+    """Batches of different blocks are different files."""
+    with ArchiveWriter(tmp_path, block_size=4) as archive:
+        archive.write(batch(2, 4))
+        archive.write(batch(4, 6))
+
+    names = sorted(path.name for path in tmp_path.iterdir())
+    assert names == ["log_0_000000_2_4.parquet", "log_0_000001_4_6.parquet"]
+
+
+def test_what_an_error_leaves_is_nothing(tmp_path: Path) -> None:
+    """A file under way is discarded, so whatever has its name is whole."""
+
+    def fail() -> None:
+        with ArchiveWriter(tmp_path) as archive:
+            archive.write(batch(0, 3))
+            raise RuntimeError("power cut")
+
+    with pytest.raises(RuntimeError, match="power cut"):
+        fail()
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_writing_again_comes_to_the_same_file(tmp_path: Path) -> None:
+    """A repeat replaces a file by its like."""
+    for _ in range(2):
+        with ArchiveWriter(tmp_path) as archive:
+            archive.write(batch(0, 3))
+
+    assert len(list(tmp_path.iterdir())) == 1
+
+
+def test_a_damaged_file_is_named(tmp_path: Path) -> None:
+    """What is no Parquet raises ReadError with the path."""
+    path = tmp_path / "x.parquet"
+    path.write_bytes(b"PAR1 and no more")
+
+    with pytest.raises(ReadError, match=r"x\.parquet: not readable as Parquet"):
+        list(read_archive(path))
+
+
+def stretch(first: int, after: int) -> Stretch:
+    return Stretch("log", 0, 0, first, after)
+
+
+@pytest.mark.parametrize(
+    ("stretches", "chosen"),
+    [
+        ([stretch(0, 9), stretch(0, 5)], [stretch(0, 9)]),
+        ([stretch(0, 5), stretch(4, 9)], [stretch(0, 5), stretch(4, 9)]),
+        (
+            [stretch(0, 5), stretch(2, 7), stretch(4, 9)],
+            [stretch(0, 5), stretch(4, 9)],
+        ),
+        ([stretch(0, 2), stretch(6, 9)], [stretch(0, 2), stretch(6, 9)]),
+    ],
+)
+def test_readers_take_the_fewest_files_that_cover_a_block(
+    stretches: list[Stretch], chosen: list[Stretch]
+) -> None:
+    """A smaller file beside one that holds it too is not read."""
+    assert covering(stretches) == chosen
+
+
+@given(st.lists(st.tuples(st.integers(0, 20), st.integers(1, 8)), max_size=8))
+def test_nothing_that_is_held_is_left_out(spans: list[tuple[int, int]]) -> None:
+    """The chosen files hold every position that any file holds."""
+    stretches = [stretch(first, first + length) for first, length in spans]
+
+    def positions(files: list[Stretch]) -> set[int]:
+        return {position for file in files for position in range(file.first, file.next)}
+
+    assert positions(covering(stretches)) == positions(stretches)

@@ -19,6 +19,10 @@ METADATA_BYTES = 4096
 """What a broker takes as metadata of a commit by default (`offset.metadata.max.bytes`)."""
 
 
+SEGMENT = 1000
+"""Offsets that are kept or released together: a restart reads at most so many too many."""
+
+
 @dataclass(frozen=True, slots=True)
 class Point:
     """What held for one organisation at an offset of a matches partition.
@@ -115,7 +119,7 @@ class Retention:
     newest match of each organisation in it, so memory grows with the horizon alone.
     """
 
-    def __init__(self, offset: int, start: Checkpoint, span: int = 1000) -> None:
+    def __init__(self, offset: int, start: Checkpoint, span: int = SEGMENT) -> None:
         self._span = span
         self._start = start
         self._watermarks: dict[str, int] = {}

@@ -12,7 +12,7 @@ Source: DELIVERY §4.4 to §4.8.
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
 
-from tocsin.pipelines.checkpoint import Checkpoint, Point, Retention
+from tocsin.pipelines.checkpoint import SEGMENT, Checkpoint, Point, Retention
 from tocsin.pipelines.connectors.matches_topic import DecodeError, Matches, decode
 from tocsin.pipelines.correlation.alerts import GroupAlert
 from tocsin.pipelines.correlation.correlator import Correlator
@@ -31,7 +31,7 @@ class MatchesPartition:
 
     `origins` are the source partitions that count, by organisation; records of others are counted
     and not looked at. Until `load_until` is reached nothing is to be written: what is read up to
-    there was read before.
+    there was read before. `segment` is how exactly, in offsets, it is known what may be forgotten.
     """
 
     def __init__(
@@ -44,6 +44,7 @@ class MatchesPartition:
         *,
         load_until: int,
         frontier: Frontier,
+        segment: int = SEGMENT,
     ) -> None:
         self.position, self._start = start
         self.origins = origins
@@ -52,7 +53,7 @@ class MatchesPartition:
         self._counters = counters
         self._load_until = load_until
         self._frontier = frontier
-        self._retention = Retention(self.position, self._start)
+        self._retention = Retention(self.position, self._start, segment)
         self._correlators: dict[str, Correlator] = {}
         self._proposed: dict[str, Watermark] = {}
         self._told: dict[str, GroupAlert] = {}

@@ -20,7 +20,10 @@ from tocsin.pipelines.cli.terminal import error
 
 def backfill(
     paths: Annotated[
-        list[Path], typer.Argument(help="Raw logs (`.gz` too), Parquet, or folders of them.")
+        list[Path],
+        typer.Argument(
+            metavar="PATH", help="Raw logs (`.gz` too), Parquet, or folders of them."
+        ),
     ],
     out: Annotated[Path, typer.Option(help="Folder for the results; made where it is missing.")],
     parser: Annotated[
@@ -38,7 +41,7 @@ def backfill(
         bool, typer.Option("--json", help="Print the summary as one JSON document.")
     ] = False,
 ) -> None:
-    r"""Run the rules over archived logs: the same events and alerts as live.
+    """Run the rules over archived logs: the same events and alerts as live.
 
     In the folder OUT: events/ (Parquet), alerts.ndjson, dead_letters.ndjson, report.html.
     Exit status 1 where a file could not be read to its end; the rest is done all the same.

@@ -17,7 +17,7 @@ def demo(
     seed: Annotated[int, typer.Option(help="Another seed is another day.")] = 1,
     workers: Annotated[int | None, typer.Option(min=1, help="Processes; else one a core.")] = None,
 ) -> None:
-    r"""Make a day of a small city's logs, run the rules over them, show the alerts.
+    """Make a day of a small city's logs, run the rules over them, show the alerts.
 
     About 200,000 records of four source groups, with one attack in them. The same seed gives the
     same bytes in alerts.ndjson, whatever the folder.

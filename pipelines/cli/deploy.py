@@ -17,7 +17,7 @@ def elasticsearch(
         bool, typer.Option("--print", help="Show what would be put, and ask no server.")
     ] = False,
 ) -> None:
-    r"""Put the index templates of events, alerts and dead letters.
+    """Put the index templates of events, alerts and dead letters.
 
     \b
     tocsin deploy elasticsearch --config tocsin.toml
@@ -49,7 +49,7 @@ def kafka(
         int, typer.Option(min=-1, help="Replicas of a new topic; -1 is the cluster's default.")
     ] = -1,
 ) -> None:
-    r"""Make the topics that are missing: of the sources, of matches, of dead letters.
+    """Make the topics that are missing: of the sources, of matches, of dead letters.
 
     \b
     tocsin deploy kafka --config tocsin.toml --partitions 12 --replication 3

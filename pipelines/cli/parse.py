@@ -24,8 +24,12 @@ CHUNK = 1024
 
 
 def parse(
-    parser: Annotated[str, typer.Argument(help="Format; `tocsin parsers` lists them.")],
-    file: Annotated[Path, typer.Argument(help="Records, `.gz` too; - is standard input.")],
+    parser: Annotated[
+        str, typer.Argument(metavar="PARSER", help="Format; `tocsin parsers` lists them.")
+    ],
+    file: Annotated[
+        Path, typer.Argument(metavar="FILE", help="Records, `.gz` too; - is standard input.")
+    ],
     records: Annotated[
         bool, typer.Option("--records", help="Each line is a JSON string of one whole record.")
     ] = False,
@@ -36,7 +40,7 @@ def parse(
     ] = None,
     organization: organization_option = "default",
 ) -> None:
-    r"""Parse FILE and print one nested ECS document for each record, in order.
+    """Parse FILE and print one nested ECS document for each record, in order.
 
     A record that cannot be parsed is a document too, with event.kind pipeline_error.
 

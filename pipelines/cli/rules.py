@@ -13,7 +13,9 @@ app = typer.Typer(help="Check, test, run and explain rules.", no_args_is_help=Tr
 
 paths_argument = Annotated[
     list[Path] | None,
-    typer.Argument(help="Files and directories of rules; else the shipped ones."),
+    typer.Argument(
+        metavar="PATH", help="Files and directories of rules; else the shipped ones."
+    ),
 ]
 
 
@@ -24,7 +26,7 @@ def check(
         bool, typer.Option("--json", help="Print one JSON document a refused rule.")
     ] = False,
 ) -> None:
-    r"""Load rules and say which are refused, by path, line and reason.
+    """Load rules and say which are refused, by path, line and reason.
 
     Exit status 1 where a rule is refused.
 
@@ -66,7 +68,7 @@ def run(
     ] = False,
     workers: Annotated[int, typer.Option(min=1, help="Processes that match.")] = 1,
 ) -> None:
-    r"""Evaluate rules over a file of events, in event time, and print the alerts.
+    """Evaluate rules over a file of events, in event time, and print the alerts.
 
     One JSON alert a line, sorted by @timestamp and _id, whatever the order of the events. Refused
     rules and unreadable lines are told on standard error and do not change the exit status.
@@ -104,13 +106,15 @@ def run(
 def run_tests(
     paths: Annotated[
         list[Path] | None,
-        typer.Argument(help="Test files, or directories of rules; else the shipped rules."),
+        typer.Argument(
+            metavar="PATH", help="Test files, or directories of rules; else the shipped rules."
+        ),
     ] = None,
     as_json: Annotated[
         bool, typer.Option("--json", help="Print one JSON document a test.")
     ] = False,
 ) -> None:
-    r"""Run the tests that stand beside rules, from raw lines to alerts.
+    """Run the tests that stand beside rules, from raw lines to alerts.
 
     Exit status 1 where a test fails or a rule is refused.
 
@@ -150,7 +154,7 @@ def run_tests(
 
 @app.command()
 def explain(
-    rule: Annotated[str, typer.Argument(help="The rule's id, name or title.")],
+    rule: Annotated[str, typer.Argument(metavar="RULE", help="The rule's id, name or title.")],
     events: Annotated[Path, typer.Option(help="One JSON event a line; - is standard input.")],
     rules: rules_option = None,
     line: Annotated[
@@ -160,7 +164,7 @@ def explain(
         bool, typer.Option("--native", help="Events carry their source's own field names.")
     ] = False,
 ) -> None:
-    r"""Show why a rule matches an event or not: its condition as a tree of yes and no.
+    """Show why a rule matches an event or not: its condition as a tree of yes and no.
 
     \b
     tocsin rules explain 5af54681 --rules windows/ --events one.jsonl
@@ -195,7 +199,7 @@ def explain(
 
 @app.command()
 def pipeline() -> None:
-    r"""Print Sigma's names for our events as one pySigma pipeline, in YAML.
+    """Print Sigma's names for our events as one pySigma pipeline, in YAML.
 
     \b
     tocsin rules pipeline > tocsin.yml

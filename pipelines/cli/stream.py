@@ -33,7 +33,7 @@ def stream(
         bool, typer.Option("--json", help="At the end print the counters as a JSON document.")
     ] = False,
 ) -> None:
-    r"""Run the rules over records as they arrive in Kafka; index events and alerts.
+    """Run the rules over records as they arrive in Kafka; index events and alerts.
 
     Several workers share the partitions of the topics. SIGTERM drains and ends with status 0.
 
@@ -86,7 +86,7 @@ def stream(
 
 
 def produce(
-    files: Annotated[list[Path], typer.Argument(help="Raw logs, `.gz` too.")],
+    files: Annotated[list[Path], typer.Argument(metavar="FILE", help="Raw logs, `.gz` too.")],
     topic: Annotated[str, typer.Option(help="Topic that the records go to; made if missing.")],
     config: config_option = None,
     parser: Annotated[
@@ -100,7 +100,7 @@ def produce(
         bool, typer.Option(help="End the history: an end record on each partition.")
     ] = True,
 ) -> None:
-    r"""Put files into Kafka, each record with its place and record time in headers.
+    """Put files into Kafka, each record with its place and record time in headers.
 
     A source with place = "header" and history = true makes the same events of them as a backfill.
     Exit status 1 where a file could not be read to its end.

@@ -1,0 +1,67 @@
+"""`tocsin backfill` and `tocsin demo` as users call them."""
+
+import hashlib
+from pathlib import Path
+
+import orjson
+import pytest
+
+from tocsin.pipelines.cli.main import run
+
+LINE = "Nov 24 10:00:00 gw sshd[7]: Failed password for root from 192.0.2.7 port 22 ssh2\n"
+
+
+def test_a_backfill_leaves_its_files_and_a_summary(
+    tmp_path: Path, capfd: pytest.CaptureFixture[str]
+) -> None:
+    """The parser follows from the file's name; the summary is JSON on request."""
+    (tmp_path / "linux-gw.log").write_text(LINE * 3)
+    out = tmp_path / "out"
+
+    assert run(["backfill", str(tmp_path / "linux-gw.log"), "--out", str(out), "--json"]) == 0
+
+    summary = orjson.loads(capfd.readouterr().out)
+    assert (summary["records"], summary["events"], summary["dead_letters"]) == (3, 3, 0)
+    assert {path.name for path in out.iterdir()} == {
+        "events", "alerts.ndjson", "dead_letters.ndjson", "report.html",
+    }  # fmt: skip
+
+
+def test_a_missing_file_does_not_stop_the_others(
+    tmp_path: Path, capfd: pytest.CaptureFixture[str]
+) -> None:
+    """It is named, and the exit status is 1."""
+    (tmp_path / "linux.log").write_text(LINE)
+    words = [str(tmp_path / "gone.log"), str(tmp_path / "linux.log")]
+
+    assert run(["backfill", *words, "--out", str(tmp_path / "out"), "--json"]) == 1
+
+    told = capfd.readouterr()
+    assert "gone.log: no such file" in told.err
+    assert orjson.loads(told.out)["events"] == 1
+
+
+def test_a_file_of_unknown_format_is_asked_about(
+    tmp_path: Path, capfd: pytest.CaptureFixture[str]
+) -> None:
+    """Without --parser the name must say it; the message lists the formats."""
+    (tmp_path / "messages").write_text(LINE)
+
+    assert run(["backfill", str(tmp_path / "messages"), "--out", str(tmp_path / "out")]) == 2
+    assert "give --parser" in capfd.readouterr().err
+
+
+@pytest.mark.slow
+def test_the_demo_is_the_same_bytes_in_two_folders(
+    tmp_path: Path, capfd: pytest.CaptureFixture[str]
+) -> None:
+    """Same seed, same alerts.ndjson, whatever the folder and the number of processes."""
+    digests = []
+    for name, workers in (("one", "1"), ("two", "2")):
+        assert run(["demo", "--out", str(tmp_path / name), "--workers", workers]) == 0
+        content = (tmp_path / name / "alerts.ndjson").read_bytes()
+        digests.append(hashlib.blake2b(content).hexdigest())
+        assert str(tmp_path).encode() not in content
+
+    assert digests[0] == digests[1]
+    assert "alerts; results in" in capfd.readouterr().out

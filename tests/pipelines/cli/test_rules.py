@@ -1,0 +1,105 @@
+"""`tocsin rules`: refused rules are named, results alone go to standard output."""
+
+from pathlib import Path
+
+import orjson
+import pytest
+
+from tocsin.pipelines.cli.main import run
+
+RULE = """title: Root
+id: 22222222-2222-4222-8222-222222222222
+logsource: {product: ecs, category: authentication}
+taxonomy: ecs
+detection:
+  selection: {user.name: root}
+  condition: selection
+"""
+BROKEN = RULE.replace("user.name:", "user.name|contians:").replace("2222-4222", "2222-4333")
+EVENT = {
+    "@timestamp": "2026-11-24T10:00:00Z",
+    "event": {"category": ["authentication"], "id": "e1"},
+    "user": {"name": "root"},
+}
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Path:
+    """A good rule, a broken one, and a file of two events of which one matches."""
+    (tmp_path / "good.yml").write_text(RULE)
+    (tmp_path / "broken.yml").write_text(BROKEN)
+    other = EVENT | {"user": {"name": "ann"}}
+    (tmp_path / "events.jsonl").write_bytes(orjson.dumps(other) + b"\n" + orjson.dumps(EVENT))
+    return tmp_path
+
+
+def test_check_names_what_is_refused(folder: Path, capfd: pytest.CaptureFixture[str]) -> None:
+    """`path:line: reason` on standard error, exit status 1; as JSON on request."""
+    assert run(["rules", "check", str(folder)]) == 1
+    told = capfd.readouterr()
+    assert "broken.yml:6: " in told.err
+    assert "contians" in told.err
+    assert told.out == ""
+
+    assert run(["rules", "check", str(folder), "--json"]) == 1
+    assert orjson.loads(capfd.readouterr().out)["line"] == 6
+
+
+def test_the_shipped_rules_are_all_accepted(capfd: pytest.CaptureFixture[str]) -> None:
+    """Without paths the rules that come with Tocsin are checked."""
+    assert run(["rules", "check"]) == 0
+    assert " 0 refused" in capfd.readouterr().err
+
+
+def test_run_goes_on_without_what_is_refused(
+    folder: Path, capfd: pytest.CaptureFixture[str]
+) -> None:
+    """Exit status 0, the alert on standard output, the refusal on standard error."""
+    words = ["rules", "run", "--rules", str(folder), "--events", str(folder / "events.jsonl")]
+    assert run(words) == 0
+
+    told = capfd.readouterr()
+    alert = orjson.loads(told.out)
+    assert alert["rule"]["name"] == "Root"
+    assert alert["_id"]
+    assert "broken.yml:6: " in told.err
+
+
+def test_run_tells_matches_by_line(folder: Path, capfd: pytest.CaptureFixture[str]) -> None:
+    """`--matches` gives line and rule, `--quiet` only how many."""
+    files = [str(folder / "good.yml"), str(folder / "broken.yml")]
+    words = ["rules", "run", "--rules", *files, "--events", str(folder / "events.jsonl")]
+    assert run([*words, "--matches"]) == 0
+    assert capfd.readouterr().out == ('{"line":2,"rule":"22222222-2222-4222-8222-222222222222"}\n')
+
+    assert run([*words, "--matches", "--quiet"]) == 0
+    assert capfd.readouterr().out == "1\n"
+
+
+def test_explain_shows_the_condition_as_a_tree(
+    folder: Path, capfd: pytest.CaptureFixture[str]
+) -> None:
+    """For each event yes or no at every item."""
+    words = ["--rules", str(folder / "good.yml"), "--events", str(folder / "events.jsonl")]
+    assert run(["rules", "explain", "Root", *words]) == 0
+
+    shown = capfd.readouterr().out
+    first, _, second = shown.partition(f"{folder / 'events.jsonl'}:2\n")
+    assert "no " in first
+    assert "`root`" in second
+    assert "no " not in second
+
+
+def test_explain_wants_one_rule(folder: Path, capfd: pytest.CaptureFixture[str]) -> None:
+    """A name that no rule has ends with status 2."""
+    words = ["--rules", str(folder / "good.yml"), "--events", "-"]
+    assert run(["rules", "explain", "Toor", *words]) == 2
+    assert "0 detections are called 'Toor'" in capfd.readouterr().err
+
+
+def test_the_pipeline_is_one_that_pysigma_takes(capfd: pytest.CaptureFixture[str]) -> None:
+    """What is printed is what `sigma convert -p` reads."""
+    from sigma.processing.pipeline import ProcessingPipeline
+
+    assert run(["rules", "pipeline"]) == 0
+    assert ProcessingPipeline.from_yaml(capfd.readouterr().out).items

@@ -1,6 +1,7 @@
 """What delivery rests on, shown on a real broker."""
 
 import gc
+import logging
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -20,8 +21,12 @@ pytestmark = [
 
 
 @pytest.fixture(autouse=True)
-def refused_connections() -> Iterator[None]:
-    """Collects the sockets that a test without a broker leaves, while their warning is known."""
+def refused_connections(caplog: pytest.LogCaptureFixture) -> Iterator[None]:
+    """Collects the sockets that a test without a broker leaves, while their warning is known.
+
+    Log records would keep them until the end of the session.
+    """
+    caplog.set_level(logging.CRITICAL, logger="kafka")
     yield
     gc.collect()
 

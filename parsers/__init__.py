@@ -2,7 +2,7 @@
 
 from tocsin.parsers.antivirus import clamav
 from tocsin.parsers.context import Parser
-from tocsin.parsers.firewall import cisco_asa, fortigate, netfilter
+from tocsin.parsers.firewall import cisco_asa, fortigate, netfilter, paloalto
 from tocsin.parsers.mail import postfix, spamassassin
 from tocsin.parsers.server import apache, linux, nginx, windows
 
@@ -10,6 +10,7 @@ PARSERS: dict[str, Parser] = {
     "cisco_asa": Parser("cisco_asa", "firewall", cisco_asa.parse),
     "fortigate": Parser("fortigate", "firewall", fortigate.parse),
     "netfilter": Parser("netfilter", "firewall", netfilter.parse),
+    "paloalto": Parser("paloalto", "firewall", paloalto.parse),
     "postfix": Parser("postfix", "mail", postfix.parse),
     "spamassassin": Parser("spamassassin", "mail", spamassassin.parse),
     "clamav": Parser("clamav", "antivirus", clamav.parse),

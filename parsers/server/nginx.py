@@ -62,6 +62,9 @@ def _parse_json(line: str, event: Event, context: Context) -> Event | None:
     ):
         return None
     _set_json_time(event, variables, context)
+    for name, value in members.items():
+        if _NAME.fullmatch(name) and (value is None or isinstance(value, list | dict)):
+            event[f"nginx.access.{ALIASES.get(name, name)}"] = value
     return set_access(event, variables, "nginx")
 
 

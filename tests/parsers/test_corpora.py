@@ -30,7 +30,11 @@ def lines(path: Path) -> Iterator[str]:
 
 @pytest.mark.parametrize(
     ("name", "sample"),
-    [("apache", "loghub/Apache_2k.log"), ("cisco_asa", "metron/cisco_asa.log")],
+    [
+        ("apache", "loghub/Apache_2k.log"),
+        ("cisco_asa", "metron/cisco_asa.log"),
+        ("paloalto", "metron/paloalto.log"),
+    ],
 )
 def test_every_line_is_wholly_understood(samples: Path, name: str, sample: str):
     """Each line is an event, none of them partial."""

@@ -304,3 +304,11 @@ def test_numbers_too_long_to_count_stay_text(load):
 def test_a_rule_may_be_in_any_utf_encoding_of_yaml(load):
     """YAML files begin with a byte order mark where they are not UTF-8."""
     assert load(RULE.encode("utf-16")).detections[0].info.title == "Shell started"
+
+
+def test_tests_beside_rules_are_no_rules(load):
+    """`x.test.yml` is what tests `x.yml`."""
+    rules = load({"a.yml": RULE, "a.test.yml": "tests: []\n"})
+
+    assert len(rules.detections) == 1
+    assert not rules.refusals

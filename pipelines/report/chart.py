@@ -8,6 +8,7 @@ from tocsin.schemas.times import DAY
 
 WIDTH, HEIGHT = 960, 180
 _TOP, _BOTTOM, _LEFT, _RIGHT = 18, 26, 34, 6
+_FLOOR = HEIGHT - _BOTTOM
 _MOST_LABELS = 12
 
 
@@ -23,39 +24,36 @@ def chart(timeline: Timeline) -> Element:
     )
     if not highest:
         return root
-    floor = HEIGHT - _BOTTOM
+    scale = (_FLOOR - _TOP) / highest
     for share in (0, highest):
-        y = floor - (floor - _TOP) * share / highest
+        y = _FLOOR - scale * share
         root.append(_line(y))
         root.append(_label(_LEFT - 6, y + 4, f"{share:,}", "end"))
     step = (WIDTH - _LEFT - _RIGHT) / len(timeline.bars)
     every = -(-len(timeline.bars) // _MOST_LABELS)
     for number, bar in enumerate(timeline.bars):
-        x = _LEFT + number * step
+        x, moment = _LEFT + number * step, _moment(bar.start, timeline)
         if bar.total:
-            root.append(_bar(bar, x, step, floor, highest, timeline.span))
+            root.append(_bar(bar, moment, x + step * 0.12, step * 0.76, scale))
         if number % every == 0:
-            root.append(
-                _label(x + step / 2, HEIGHT - 8, _moment(bar.start, timeline.span), "middle")
-            )
+            root.append(_label(x + step / 2, HEIGHT - 8, moment, "middle"))
     return root
 
 
-def _bar(bar: Bar, x: float, step: float, floor: float, highest: int, span: int) -> Element:
+def _bar(bar: Bar, moment: str, x: float, width: float, scale: float) -> Element:
     told = ", ".join(f"{bar.counts[level]} {level}" for level in LEVELS if bar.counts.get(level))
-    group = element("g", element("title", f"{_moment(bar.start, span)}: {told}"))
-    y = floor
+    group = element("g", element("title", f"{moment}: {told}"))
+    y: float = _FLOOR
     for level in LEVELS:
-        count = bar.counts.get(level, 0)
-        if count:
-            height = (floor - _TOP) * count / highest
+        height = scale * bar.counts.get(level, 0)
+        if height:
             y -= height
             group.append(
                 element(
                     "rect",
-                    x=f"{x + step * 0.12:.2f}",
+                    x=f"{x:.2f}",
                     y=f"{y:.2f}",
-                    width=f"{step * 0.76:.2f}",
+                    width=f"{width:.2f}",
                     height=f"{height:.2f}",
                     class_=f"fill {level}",
                 )
@@ -73,11 +71,10 @@ def _label(x: float, y: float, text: str, anchor: str) -> Element:
     return element("text", text, x=f"{x:.2f}", y=f"{y:.2f}", text_anchor=anchor)
 
 
-def _moment(start: str, span: int) -> str:
-    return (
-        start[:10]
-        if span >= DAY
-        else f"{start[8:10]} {start[11:16]}"
-        if span > DAY / 24
-        else start[11:16]
-    )
+def _moment(start: str, timeline: Timeline) -> str:
+    """The start of a bar, no longer than it takes to tell it from the others."""
+    if timeline.span >= DAY:
+        return start[:10]
+    if timeline.bars[0].start[:10] == timeline.bars[-1].start[:10]:
+        return start[11:16]
+    return f"{start[5:10]} {start[11:16]}"

@@ -146,7 +146,7 @@ def _rules_section(summary: Summary) -> Element:
         element(
             "tr",
             element("td", _level(tally.level)),
-            element("td", tally.name),
+            element("td", tally.name, class_="name"),
             element("td", f"{tally.count:,}", class_="number"),
             element("td", _time(tally.first), class_="time"),
             element("td", _time(tally.last), class_="time"),
@@ -181,7 +181,7 @@ def _alert_row(alert: Document, rules: Mapping[str, str]) -> Element:
         "tr",
         element("td", _time(alert["@timestamp"]), class_="time"),
         element("td", _level(level_of(alert))),
-        element("td", alert["rule"]["name"]),
+        element("td", alert["rule"]["name"], class_="name"),
         element("td", entity(alert)),
         element("td", reason, _details(alert, rules)),
         id=_anchor(alert),

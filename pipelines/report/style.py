@@ -26,6 +26,7 @@ th,td{text-align:left;vertical-align:top;padding:7px 14px 7px 0;border-bottom:1p
 th{font-size:13px;color:var(--soft);font-weight:600;white-space:nowrap}
 td.number,th.number{text-align:right;font-variant-numeric:tabular-nums}
 td.time{white-space:nowrap;font-variant-numeric:tabular-nums}
+td.name{min-width:13em}
 td{overflow-wrap:anywhere}
 tr.total td{font-weight:600}
 .level{display:inline-block;min-width:74px;padding:1px 8px;border-radius:4px;font-size:12.5px;
@@ -45,7 +46,7 @@ code{font:12.5px/1.45 ui-monospace,monospace}
 ol.story{list-style:none;margin:0;padding:0;border-left:3px solid var(--line)}
 ol.story>li{padding:0 0 16px 18px}
 ol.story p{margin:0}
-ol.story ul{margin:4px 0 0;padding-left:20px;font-size:14px}
+ol.story ul{list-style:none;margin:4px 0 0;padding:0;font-size:14px}
 a{color:inherit}
 .skip{position:absolute;left:-999px}
 .skip:focus{position:static}

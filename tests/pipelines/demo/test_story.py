@@ -6,7 +6,7 @@ import pytest
 
 from tocsin.pipelines import stages
 from tocsin.pipelines.demo.generate import generate
-from tocsin.pipelines.demo.story import STORY
+from tocsin.pipelines.demo.story import STORY, Step
 from tocsin.pipelines.engine import Engine, load_engine
 from tocsin.schemas.alerts import Alert
 from tocsin.schemas.matches import Match
@@ -59,29 +59,26 @@ def test_the_story_crosses_all_source_groups():
 
 
 @pytest.mark.slow
-def test_every_step_of_the_story_is_an_alert(tmp_path: Path, engine: Engine):
-    """Each rule of each step alerts within the step's time, and little else does."""
+def test_every_step_of_the_story_is_an_alert_and_little_else_is(tmp_path: Path, engine: Engine):
+    """Each rule of each step alerts within the step's time; at most five alerts are no step's."""
     alerts = [alert.document for alert in alerts_of(tmp_path, engine, seed=1, story=True)]
     found = [(alert["rule"]["name"], alert["@timestamp"][11:16]) for alert in alerts]
 
-    silent = [
-        (step.start, rule)
-        for step in STORY
-        for rule in step.rules
-        if not any(name == rule and step.start <= time <= step.end for name, time in found)
-    ]
+    def tells(name: str, time: str, step: Step, rule: str) -> bool:
+        return name == rule and step.start <= time <= step.end
 
-    assert silent == []
-    told = {rule for step in STORY for rule in step.rules}
-    assert {name for name, _ in found} == told
-    assert len(alerts) <= 60
+    parts = [(step, rule) for step in STORY for rule in step.rules]
+    untold = [part for part in parts if not any(tells(*alert, *part) for alert in found)]
+    others = [alert for alert in found if not any(tells(*alert, *part) for part in parts)]
+
+    assert untold == []
+    assert len(others) <= 5
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("seed", [1, 2])
-def test_a_quiet_day_gives_at_most_five_alerts(tmp_path: Path, engine: Engine, seed: int):
+def test_a_quiet_day_gives_at_most_five_alerts(tmp_path: Path, engine: Engine):
     """Office hours, backups, scanners and spam are no news: the off-site backup is asked about."""
-    alerts = alerts_of(tmp_path, engine, seed=seed, story=False)
+    alerts = alerts_of(tmp_path, engine, seed=2, story=False)
 
     names = [alert.document["rule"]["name"] for alert in alerts]
     assert len(names) <= 5

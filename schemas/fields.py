@@ -38,7 +38,7 @@ def _read(name: str) -> Mapping[str, Any]:
     return document
 
 
-def _definitions(document: Mapping[str, Any]) -> Iterator[tuple[str, tuple[str, str, str]]]:
+def _definitions(document: Mapping[str, Any]) -> Iterator[tuple[str, tuple[Any, Any, str]]]:
     for name, (kind, data_class, description) in document["fields"].items():
         yield name, (kind, data_class, description)
     for shape in document.get("shapes", {}).values():
@@ -75,7 +75,7 @@ _DEAD_LETTERS = _read("dead_letter_fields.yml")
 EVENT_FIELDS: Mapping[str, Field] = _fields(_EVENTS)
 """The fields of events, by name, in order."""
 
-FIELDS: Mapping[str, Field] = dict(sorted((EVENT_FIELDS | _fields(_ALERTS)).items()))
+FIELDS: Mapping[str, Field] = dict(sorted({**EVENT_FIELDS, **_fields(_ALERTS)}.items()))
 """The fields of events and alerts, by name, in order."""
 
 DEAD_LETTER_FIELDS: Mapping[str, Field] = dict(

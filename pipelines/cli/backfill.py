@@ -21,9 +21,7 @@ from tocsin.pipelines.cli.terminal import error
 def backfill(
     paths: Annotated[
         list[Path],
-        typer.Argument(
-            metavar="PATH", help="Raw logs (`.gz` too), Parquet, or folders of them."
-        ),
+        typer.Argument(metavar="PATH", help="Raw logs (`.gz` too), Parquet, or folders of them."),
     ],
     out: Annotated[Path, typer.Option(help="Folder for the results; made where it is missing.")],
     parser: Annotated[
@@ -52,7 +50,7 @@ def backfill(
     tocsin backfill result/events --out again --rules new-rules
     """
     from tocsin.pipelines.backfill import Backfill, run_backfill  # noqa: PLC0415
-    from tocsin.pipelines.cli.summary import print_summary, progress_bar, write_report  # noqa: PLC0415
+    from tocsin.pipelines.cli.summary import print_summary, progress_bar, save_report  # noqa: PLC0415
     from tocsin.pipelines.inputs import plan_units  # noqa: PLC0415
     from tocsin.pipelines.transforms import EngineSpec  # noqa: PLC0415
 
@@ -74,7 +72,7 @@ def backfill(
         result = run_backfill(job, progress)
     for path, reason in result.problems:
         error(f"{path}: {reason}")
-    write_report(job, result)
+    save_report(out / "report.html", "Backfill", result, spec.load())
     print_summary(result, out, as_json=as_json)
     if problems or result.problems:
         raise typer.Exit(1)

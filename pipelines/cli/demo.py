@@ -31,8 +31,10 @@ def demo(
         print_alerts,
         print_summary,
         progress_bar,
+        save_report,
     )
     from tocsin.pipelines.demo.generate import generate  # noqa: PLC0415
+    from tocsin.pipelines.demo.story import STORY  # noqa: PLC0415
     from tocsin.pipelines.inputs import plan_units  # noqa: PLC0415
     from tocsin.pipelines.transforms import EngineSpec  # noqa: PLC0415
 
@@ -43,5 +45,6 @@ def demo(
     job = Backfill(tuple(units), EngineSpec(), out, workers or os.cpu_count() or 1)
     with progress_bar(sum(unit.size for unit in units), "detecting") as progress:
         result = run_backfill(job, progress)
+    save_report(out / "report.html", "A day of Port Tarrow", result, job.engine.load(), STORY)
     print_alerts(result.alerts)
     print_summary(result, out)

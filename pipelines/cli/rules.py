@@ -13,9 +13,7 @@ app = typer.Typer(help="Check, test, run and explain rules.", no_args_is_help=Tr
 
 paths_argument = Annotated[
     list[Path] | None,
-    typer.Argument(
-        metavar="PATH", help="Files and directories of rules; else the shipped ones."
-    ),
+    typer.Argument(metavar="PATH", help="Files and directories of rules; else the shipped ones."),
 ]
 
 

@@ -1,7 +1,7 @@
 """How a run is shown: its progress, its alerts as a table, and the accounts that balance."""
 
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -13,6 +13,9 @@ from rich.text import Text
 
 from tocsin.pipelines.alerts.documents import entity
 from tocsin.pipelines.cli.terminal import document, safe
+from tocsin.pipelines.engine import Engine
+from tocsin.pipelines.report.page import write_report
+from tocsin.pipelines.report.summary import Step, Summary
 from tocsin.schemas.alerts import Alert
 
 if TYPE_CHECKING:
@@ -61,6 +64,16 @@ def print_alerts(alerts: tuple[Alert, ...], most: int | None = None) -> None:
     console.print(table)
     if len(shown) < len(alerts):
         console.print(f"… and {len(alerts) - len(shown)} more")
+
+
+def save_report(
+    path: Path, title: str, result: "Result", engine: Engine, story: Sequence[Step] = ()
+) -> None:
+    """The HTML report of a run: its alerts, accounts and, where it is known, the story."""
+    rules = {rule.info.id: rule.info.title for rule in engine.rules.detections}
+    rules |= {rule.id: rule.info.title for rule in engine.correlations.rules}
+    alerts = [{"_id": alert.id, **alert.document} for alert in result.alerts]
+    write_report(path, Summary(title, alerts, result.accounts, rules, story))
 
 
 def print_summary(result: "Result", out: Path, *, as_json: bool = False) -> None:

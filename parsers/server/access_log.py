@@ -2,6 +2,8 @@ r"""Access logs in the common and the combined format, as nginx and Apache write
 
     [HOST[:PORT]] ADDRESS - USER [TIME] "REQUEST" STATUS SIZE ["REFERRER" "AGENT" [...]]
 
+where proxies may stand before the address, as `$proxy_add_x_forwarded_for` lists them.
+
 Source: Apache's `mod_log_config` and nginx's `ngx_http_log_module`. Both escape quotes inside
 values (`\"`, `\x22`), so the first `] "` of a line is the server's own, whatever a client sent.
 Nothing is unescaped: rules see the log's text.
@@ -22,6 +24,23 @@ _REQUEST = re.compile(
 _PART = re.compile(
     r'(?:([A-Za-z_]\w*)=)?(?:"([^"\\]*+(?:\\.[^"\\]*+)*+)(?:"|\Z)|([^\s"]+))', re.ASCII | re.DOTALL
 )
+_INGRESS = re.compile(
+    r"(\d+) ([\d.]+) \[([^\]]*)\] \[([^\]]*)\] ((?:\S+, )*+\S+) ((?:\S+, )*+\S+) "
+    r"((?:\S+, )*+\S+) ((?:\S+, )*+\S+) (\S+)",
+    re.ASCII,
+)
+_INGRESS_NAMES = (
+    "request_length",
+    "request_time",
+    "proxy_upstream_name",
+    "proxy_alternative_upstream_name",
+    "upstream_addr",
+    "upstream_response_length",
+    "upstream_response_time",
+    "upstream_status",
+    "req_id",
+)
+"""What the ingress controller of Kubernetes appends; lists where an upstream was tried again."""
 _METHOD = re.compile(r"[A-Za-z][A-Za-z_-]{1,31}", re.ASCII)
 _SECONDS = re.compile(r"\d{1,9}(?:\.\d{1,9})?", re.ASCII)
 
@@ -80,17 +99,23 @@ def parse_access(line: str, event: Event, module: str) -> Event | None:
 
 
 def _read_head(head: str) -> dict[str, str] | None:
-    """Address, identity and user, where a virtual host may stand before; users have spaces.
+    """What stands before the time: addresses, identity and user; users may have spaces.
 
-    Only an address can stand before the `-`, so a client's `Host` cannot pose as the client.
+    A virtual host may stand before the address, which is the last thing before the `-`, so that a
+    client's `Host` cannot pose as the client.
     """
-    parts = head.split(" ", 3)
-    if len(parts) >= 3 and parts[1] == "-":
-        return {"remote_addr": parts[0], "remote_user": " ".join(parts[2:])}
-    if len(parts) == 4 and parts[2] == "-" and ip(parts[1]):
-        return {"host": parts[0], "remote_addr": parts[1], "remote_user": parts[3]}
-    if len(parts) >= 3 and ip(parts[0]):
-        return {"remote_addr": parts[0], "ident": parts[1], "remote_user": " ".join(parts[2:])}
+    before, found, user = head.partition(" - ")
+    names = before.replace('"', " ").replace(",", " ").split()
+    if found and names and ("," in before or len(names) == 1):
+        variables = {"remote_addr": names[-1], "remote_user": user}
+        if len(names) > 1:
+            variables["http_x_forwarded_for"] = before.strip('"')
+        return variables
+    if found and len(names) == 2 and ip(names[1]):
+        return {"host": names[0], "remote_addr": names[1], "remote_user": user}
+    parts = head.split(" ", 2)
+    if len(parts) == 3 and ip(parts[0]):
+        return {"remote_addr": parts[0], "ident": parts[1], "remote_user": parts[2]}
     return None
 
 
@@ -99,6 +124,10 @@ def _read_rest(variables: dict[str, str], rest: str) -> None:
 
     A pair inside quotes is none: cookies and other headers are what the client likes.
     """
+    ingress = _INGRESS.fullmatch(rest)
+    if ingress:
+        variables.update(zip(_INGRESS_NAMES, ingress.groups(), strict=True))
+        return
     if rest.startswith('"'):
         forwarded, _, rest = rest[1:].partition('"')
         variables["http_x_forwarded_for"] = forwarded

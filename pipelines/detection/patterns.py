@@ -23,7 +23,7 @@ from tocsin.pipelines.detection.ir import (
     StartsWith,
     TextPredicate,
 )
-from tocsin.schemas.values import canonical, clean, fold
+from tocsin.schemas.values import clean, fold, is_number, shortest
 
 DASHES = "-/\u2013\u2014\u2015"
 """What `windash` takes for one another: hyphen, slash, en dash, em dash, horizontal bar."""
@@ -95,7 +95,7 @@ def predicate(parts: Sequence[Part], *, cased: bool, windash: bool) -> TextPredi
     segments = [list(segment) for segment in _segments(texts)]
     if len(segments) == 1 and len(segments[0]) == 1:
         whole = segments[0][0]
-        return Equals(_canonical(whole, cased), cased, windash)
+        return Equals(canonical_text(whole), cased, windash)
     if all(len(segment) == 1 for segment in segments):
         first, *middle, last = [segment[0] for segment in segments]
         if not middle and not last:
@@ -119,10 +119,9 @@ def _folded(text: str, cased: bool, windash: bool) -> str:
     return fold_dashes(text) if windash else text
 
 
-def _canonical(text: str, cased: bool) -> str:
-    """The canonical form of a whole text that is cleaned and folded already."""
-    number = canonical(text)
-    return text if cased and number == fold(text) else str(number)
+def canonical_text(text: str) -> str:
+    """The canonical form of text that is cleaned, and folded as it has to be."""
+    return shortest(text) if is_number(text) else text
 
 
 def _segments(parts: Sequence[Part]) -> Iterator[list[str]]:

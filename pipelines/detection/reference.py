@@ -42,7 +42,7 @@ from tocsin.pipelines.detection.rules import DetectionRule, RuleException
 from tocsin.pipelines.detection.source_text import source_texts
 from tocsin.schemas.events import Event
 from tocsin.schemas.times import parse_time
-from tocsin.schemas.values import canonical, clean, fold, is_number, number_text, to_decimal
+from tocsin.schemas.values import clean, fold, number_text, to_decimal
 
 _COMPARISONS = {
     "lt": operator.lt,
@@ -167,7 +167,7 @@ def _text_satisfies(text: str, predicate: TextPredicate) -> bool:
         text = patterns.fold_dashes(text)
     match predicate:
         case Equals(wanted):
-            return _canonical(text) == wanted
+            return patterns.canonical_text(text) == wanted
         case Contains(wanted):
             return wanted in text
         case StartsWith(wanted):
@@ -176,11 +176,6 @@ def _text_satisfies(text: str, predicate: TextPredicate) -> bool:
             return text.endswith(wanted)
         case Like():
             return patterns.like(predicate, text)
-
-
-def _canonical(text: str) -> str:
-    """The canonical form of text that is folded as it has to be."""
-    return str(canonical(text)) if is_number(text) else text
 
 
 def address_of(value: Any) -> IPv4Address | IPv6Address | None:
@@ -228,7 +223,7 @@ def _relates(left: Any, right: Any, reference: Reference) -> bool:
         one, two = fold(one), fold(two)
     match reference.relation:
         case "equals":
-            return _canonical(one) == _canonical(two)
+            return patterns.canonical_text(one) == patterns.canonical_text(two)
         case "contains":
             return two in one
         case "startswith":

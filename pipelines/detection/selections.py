@@ -42,6 +42,9 @@ from tocsin.pipelines.detection.modifiers import (
 )
 from tocsin.schemas.sigma import FieldMap
 
+MAX_PATTERNS = 200
+"""Regular expressions of one rule, each a program in memory; no public rule has more than 19."""
+
 _NO_SELECTIONS = frozenset({"condition", "timeframe"})
 
 
@@ -65,6 +68,10 @@ def detection_node(
 
     Keys in `ignored` are no search identifiers.
     """
+    patterns = sum(_patterns(value) for value in section.values())
+    if patterns > MAX_PATTERNS:
+        reason = f"{patterns} regular expressions, at most {MAX_PATTERNS} in a rule"
+        raise DocumentError(section.line, reason)
     selections = {
         name: Selection(name, _Reader(name, dialect).definition(value, line), dialect.document)
         for name, value in section.items()
@@ -82,6 +89,15 @@ def detection_node(
         return any_of([parse_condition(text, selections) for text in texts])
     except ConditionError as error:
         raise DocumentError(line, f"condition: {error}") from None
+
+
+def _patterns(value: Any, key: str = "") -> int:
+    """How many regular expressions the value below `key` holds."""
+    if isinstance(value, Section):
+        return sum(_patterns(each, name) for name, each in value.items())
+    if isinstance(value, Sequence):
+        return sum(_patterns(each, key) for each in value)
+    return int("re" in key.split("|"))
 
 
 @dataclass(frozen=True, slots=True)

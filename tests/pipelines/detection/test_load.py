@@ -312,3 +312,12 @@ def test_tests_beside_rules_are_no_rules(load):
 
     assert len(rules.detections) == 1
     assert not rules.refusals
+
+
+def test_regular_expressions_without_number_are_refused(load):
+    """Each is a program in memory."""
+    values = ", ".join(f"'a{number}.{{900}}'" for number in range(300))
+
+    refusal = load(RULE.replace("Image|endswith: '\\cmd.exe'", f"F|re: [{values}]")).refusals[0]
+
+    assert refusal.reason == "300 regular expressions, at most 200 in a rule"

@@ -4,7 +4,7 @@ from tocsin.parsers.antivirus import clamav
 from tocsin.parsers.context import Parser
 from tocsin.parsers.firewall import cisco_asa, fortigate, netfilter, paloalto
 from tocsin.parsers.mail import postfix, spamassassin
-from tocsin.parsers.server import apache, linux, nginx, windows
+from tocsin.parsers.server import apache, linux, nginx, squid, windows
 
 PARSERS: dict[str, Parser] = {
     "cisco_asa": Parser("cisco_asa", "firewall", cisco_asa.parse),
@@ -18,5 +18,6 @@ PARSERS: dict[str, Parser] = {
     "windows": Parser("windows", "server", windows.parse),
     "apache": Parser("apache", "server", apache.parse),
     "nginx": Parser("nginx", "server", nginx.parse),
+    "squid": Parser("squid", "server", squid.parse),
 }
 """Every parser by the name that configuration gives it."""

@@ -34,6 +34,7 @@ def lines(path: Path) -> Iterator[str]:
         ("apache", "loghub/Apache_2k.log"),
         ("cisco_asa", "metron/cisco_asa.log"),
         ("paloalto", "metron/paloalto.log"),
+        ("squid", "metron/squid.log"),
     ],
 )
 def test_every_line_is_wholly_understood(samples: Path, name: str, sample: str):

@@ -70,7 +70,7 @@ STORY = (
         (
             "User Account Control bypassed",
             "Antivirus protection switched off",
-            "Antivirus switched off near a suspicious process",
+            "Antivirus weakened, then a suspicious process",
             "Program in a user's folder starts at logon",
         ),
     ),

@@ -33,14 +33,14 @@ class Line:
 def read_lines(stream: BinaryIO, name: str, errors: list[str], *, native: bool) -> Iterator[Line]:
     """The events of `stream`; what is no JSON object goes to `errors` with its line.
 
-    Native events keep their top-level keys; others become flat.
+    Events become flat, which native ones mostly are.
     """
     for number, text in enumerate(stream, 1):
         if text.isspace():
             continue
         try:
             event = orjson.loads(text)
-            if not native and isinstance(event, dict):
+            if isinstance(event, dict) and not (native and _is_flat(event)):
                 event = flatten(event)
         except (orjson.JSONDecodeError, DepthError) as error:
             errors.append(f"{name}:{number}: {error}")
@@ -49,6 +49,10 @@ def read_lines(stream: BinaryIO, name: str, errors: list[str], *, native: bool) 
             yield Line(number, event)
         else:
             errors.append(f"{name}:{number}: expected a JSON object")
+
+
+def _is_flat(event: Event) -> bool:
+    return not any(isinstance(value, dict) for value in event.values())
 
 
 def match_lines(lines: Iterable[Line], engine: Engine) -> Iterator[tuple[int, str]]:

@@ -8,7 +8,7 @@ document. Ids make every repeat harmless (DELIVERY §3.3 to §3.5).
 import random
 import time
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Any, Generic, NamedTuple, TypeVar
 
 import orjson
@@ -67,13 +67,13 @@ class Refused(NamedTuple):
     reason: str
 
 
-@dataclass(slots=True)
+@dataclass(frozen=True, slots=True)
 class Outcome:
     """What became of documents: `stored` are new or revised, `standing` were there and stand."""
 
-    stored: int = 0
-    standing: int = 0
-    refused: list[Refused] = field(default_factory=list)
+    stored: int
+    standing: int
+    refused: tuple[Refused, ...]
 
 
 class _Action(NamedTuple, Generic[T]):
@@ -127,12 +127,12 @@ class ElasticsearchSink:
 
         Raises StoppedError where `stop` says so first.
         """
-        outcome = Outcome()
-        sendable = self._checked(documents, outcome)
+        tally = _Tally()
+        sendable = _sendable(documents, tally)
         for part in _parts(_action("create", each, each.source, each) for each in sendable):
             for action, answer in self._settle(part, Verdict.DUPLICATE):
-                _count(action, answer, outcome)
-        return outcome
+                tally.count(action.document, answer)
+        return tally.outcome()
 
     def revise(
         self, alerts: Iterable[Alert], watermark: int, at_creation: Mapping[str, Any]
@@ -141,26 +141,26 @@ class ElasticsearchSink:
 
         See `revisions.revise`. Raises StoppedError where `stop` says so first.
         """
-        outcome = Outcome()
+        tally = _Tally()
         for part in _slices(list(alerts), READ_ITEMS):
             waiting = part
             while waiting:
-                waiting = self._revise_once(waiting, watermark, at_creation, outcome)
-        return outcome
+                waiting = self._revise_once(waiting, watermark, at_creation, tally)
+        return tally.outcome()
 
     def _revise_once(
         self,
         alerts: Sequence[Alert],
         watermark: int,
         at_creation: Mapping[str, Any],
-        outcome: Outcome,
+        tally: "_Tally",
     ) -> list[Alert]:
         """Those of `alerts` that another writer came before: to be read and decided again."""
         actions = []
         for alert, stored in zip(alerts, self._read(alerts), strict=True):
             write = revise(alert, stored, watermark, at_creation)
             if write is None:
-                outcome.standing += 1
+                tally.standing += 1
             else:
                 actions.append(_write_action(alert, write))
         again = []
@@ -169,17 +169,8 @@ class ElasticsearchSink:
                 if answer.verdict is Verdict.CONFLICT:
                     again.append(action.item)
                 else:
-                    _count(action, answer, outcome)
+                    tally.count(action.document, answer)
         return again
-
-    def _checked(self, documents: Iterable[Document], outcome: Outcome) -> Iterator[Document]:
-        for document in documents:
-            length = len(document.id.encode())
-            if 0 < length <= ID_BYTES:
-                yield document
-            else:
-                reason = f"id of {length} bytes, expected 1 to {ID_BYTES}"
-                outcome.refused.append(Refused(document, reason))
 
     def _settle(
         self, actions: Sequence[_Action[T]], on_conflict: Verdict
@@ -254,6 +245,28 @@ class ElasticsearchSink:
             self._alarm(f"Elasticsearch is busy or away: {said}")
 
 
+class _Tally:
+    """What has become of the documents so far."""
+
+    def __init__(self) -> None:
+        self.stored = 0
+        self.standing = 0
+        self.refused: list[Refused] = []
+
+    def count(self, document: Document, answer: Answer) -> None:
+        """Take in the answer that settled `document`."""
+        if answer.verdict is Verdict.STORED:
+            self.stored += 1
+        elif answer.verdict is Verdict.DUPLICATE:
+            self.standing += 1
+        else:
+            reason = f"{answer.status} {answer.type}: {answer.reason}"
+            self.refused.append(Refused(document, reason))
+
+    def outcome(self) -> Outcome:
+        return Outcome(self.stored, self.standing, tuple(self.refused))
+
+
 class _UnreadableError(Exception):
     """A document that could not be read, for a reason that is not its absence."""
 
@@ -303,14 +316,15 @@ def _write_action(alert: Alert, write: Write) -> _Action[Alert]:
     return _action(write.action, document, orjson.dumps(write.body), alert, **guard)
 
 
-def _count(action: _Action[T], answer: Answer, outcome: Outcome) -> None:
-    if answer.verdict is Verdict.STORED:
-        outcome.stored += 1
-    elif answer.verdict is Verdict.DUPLICATE:
-        outcome.standing += 1
-    else:
-        reason = f"{answer.status} {answer.type}: {answer.reason}"
-        outcome.refused.append(Refused(action.document, reason))
+def _sendable(documents: Iterable[Document], tally: "_Tally") -> Iterator[Document]:
+    """Those of `documents` whose ids the server can take; the others are refused here."""
+    for document in documents:
+        length = len(document.id.encode())
+        if 0 < length <= ID_BYTES:
+            yield document
+        else:
+            reason = f"id of {length} bytes, expected 1 to {ID_BYTES}"
+            tally.refused.append(Refused(document, reason))
 
 
 def _parts(actions: Iterable[_Action[T]]) -> Iterator[list[_Action[T]]]:

@@ -56,8 +56,8 @@ def test_repeats_are_stored_once(client: Elasticsearch, index: str) -> None:
     first = sink.create(documents)
     second = sink.create(documents)
 
-    assert (first.stored, first.standing, first.refused) == (5_000, 0, [])
-    assert (second.stored, second.standing, second.refused) == (0, 5_000, [])
+    assert (first.stored, first.standing, first.refused) == (5_000, 0, ())
+    assert (second.stored, second.standing, second.refused) == (0, 5_000, ())
     assert numbers(client, index) == list(range(5_000))
 
 
@@ -122,7 +122,7 @@ def test_a_closed_index_holds(client: Elasticsearch, index: str) -> None:
 
     outcome = ElasticsearchSink(client, alarm=alarm).create([document(index, 1)])
 
-    assert (outcome.stored, outcome.refused) == (1, [])
+    assert (outcome.stored, outcome.refused) == (1, ())
     assert "index_closed_exception" in alarms[0]
 
 
@@ -157,7 +157,7 @@ def test_the_shard_limit_holds(client: Elasticsearch) -> None:
 
     outcome = ElasticsearchSink(client, alarm=alarm).create([document(name, 1)])
 
-    assert (outcome.stored, outcome.refused) == (1, [])
+    assert (outcome.stored, outcome.refused) == (1, ())
     assert "validation_exception" in alarms[0]
 
 

@@ -83,7 +83,7 @@ def test_an_answer_that_says_nothing_is_asked_for_again(reply: Reply) -> None:
         outcome = ElasticsearchSink(client).create(DOCUMENTS)
 
     assert requests == [["0", "1", "2", "3"]] * 2
-    assert (outcome.stored, outcome.standing, outcome.refused) == (2, 2, [])
+    assert (outcome.stored, outcome.standing, outcome.refused) == (2, 2, ())
 
 
 def test_only_what_was_not_taken_is_sent_again() -> None:

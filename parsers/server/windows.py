@@ -28,6 +28,7 @@ _LEVELS = {
     "4": "information",
     "5": "verbose",
 }
+_XML = ("<Event", "<?xml")
 _CONTAINERS = frozenset({dict, list})
 _AUDIT_SUCCESS = 1 << 53
 _AUDIT_FAILURE = 1 << 52
@@ -61,8 +62,7 @@ def parse(text: str, context: Context) -> Event:
 
 
 def _load(text: str) -> Any:
-    start = text[:1]
-    if start not in ("{", "<"):
+    if not text.startswith(("{", *_XML)):
         text = _unwrap(text)
     if text.startswith("<"):
         return read_xml(text)
@@ -80,7 +80,7 @@ def _load(text: str) -> Any:
 def _unwrap(text: str) -> str:
     """The event within `text`: forwarders put syslog headers before it."""
     text = text.strip("\ufeff\0\r\n\t ")
-    starts = [place for mark in ("{", "<Event", "<?xml") if (place := text.find(mark)) >= 0]
+    starts = [place for mark in ("{", *_XML) if (place := text.find(mark)) >= 0]
     if not starts:
         raise ParseError("no Windows event: expected a JSON object or <Event> XML")
     return text[min(starts) :]

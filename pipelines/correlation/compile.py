@@ -7,6 +7,7 @@ refused rule is refused in its turn, and all others go on.
 from collections.abc import Iterable, Mapping
 from dataclasses import replace
 from functools import partial
+from typing import Any
 
 from tocsin.pipelines.correlation.conditions import (
     FORWARD_OPERATORS,
@@ -26,6 +27,7 @@ from tocsin.pipelines.correlation.documents import (
     Draft,
     RuleError,
     SuppressionDraft,
+    line_of,
     read_document,
     read_suppression,
 )
@@ -53,13 +55,14 @@ def compile_rules(ruleset: RuleSource) -> tuple[tuple[CorrelationRule, ...], lis
         try:
             drafts.append(read_document(document))
         except RuleError as error:
-            refusals.append(_refusal(document.info, str(error)))
-    compiled = _Compiler(ruleset.detections, drafts, refusals).run()
+            refusals.append(_refusal(document.info, str(error), document.body))
+    bodies = {document.info.id: document.body for document in ruleset.correlations}
+    compiled = _Compiler(ruleset.detections, drafts, bodies, refusals).run()
     return (*compiled, *_suppressions(ruleset.detections, refusals)), refusals
 
 
-def _refusal(info: RuleInfo, reason: str) -> Refusal:
-    return Refusal(info.path, info.line, reason)
+def _refusal(info: RuleInfo, reason: str, body: Mapping[str, Any]) -> Refusal:
+    return Refusal(info.path, line_of(body, reason) or info.line, reason)
 
 
 class _Compiler:
@@ -69,6 +72,7 @@ class _Compiler:
         self,
         detections: Iterable[ReferencedRule],
         drafts: list[Draft],
+        bodies: Mapping[str, Mapping[str, Any]],
         refusals: list[Refusal],
     ) -> None:
         self._detections = {rule.info.id: rule for rule in detections}
@@ -76,6 +80,7 @@ class _Compiler:
         self._ids = _ids_by_name([*self._detections.values(), *drafts])
         self._compiled: dict[str, CorrelationRule | None] = {}
         self._open: list[str] = []
+        self._bodies = bodies
         self._refusals = refusals
 
     def run(self) -> tuple[CorrelationRule, ...]:
@@ -90,7 +95,10 @@ class _Compiler:
             try:
                 rule = self._resolve(self._drafts[rule_id])
             except (RuleError, ConditionError) as error:
-                self._refusals.append(_refusal(self._drafts[rule_id].info, str(error)))
+                named = isinstance(error, RuleError)
+                reason = str(error) if named else f"condition: {error}"
+                info, body = self._drafts[rule_id].info, self._bodies[rule_id]
+                self._refusals.append(_refusal(info, reason, body))
                 rule = None
             self._open.pop()
             self._compiled[rule_id] = rule
@@ -252,7 +260,7 @@ def _suppressions(
         try:
             draft = read_suppression(detection.info)
         except RuleError as error:
-            refusals.append(_refusal(detection.info, str(error)))
+            refusals.append(_refusal(detection.info, str(error), {}))
         else:
             if draft is not None:
                 rules.append(_suppression(detection, draft))

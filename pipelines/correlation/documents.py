@@ -19,6 +19,7 @@ from tocsin.pipelines.correlation.rules import (
     VALUE_TYPES,
     CorrelationType,
 )
+from tocsin.pipelines.detection.documents import Mapping as LinedMapping
 from tocsin.pipelines.detection.rules import CorrelationDocument, RuleInfo
 from tocsin.schemas.times import DAY, HOUR, SECOND
 
@@ -31,7 +32,10 @@ _SUPPRESSION_KEYS = ("group-by", "period")
 
 
 class RuleError(ValueError):
-    """A rule that cannot be given exactly one meaning, and why."""
+    """A rule that cannot be given exactly one meaning, and why.
+
+    The message starts with the key that it is about, like `condition.field: …`.
+    """
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,6 +91,22 @@ def read_document(document: CorrelationDocument) -> Draft:
         compared=_compared(kind, condition),
         percentile=_percentile(kind, condition),
     )
+
+
+def line_of(body: Mapping[str, Any], message: str) -> int | None:
+    """The line in `body` of the key that a RuleError's message is about, as far as it is there.
+
+    None for a body that does not know its lines.
+    """
+    line = None
+    node: Any = body
+    for key in ("correlation", *message.partition(":")[0].split(".")):
+        if isinstance(node, LinedMapping) and key in node:
+            line = node.line_of(key)
+            node = node[key]
+        elif key != "correlation":
+            break
+    return line
 
 
 def read_span(key: str, value: object) -> int:

@@ -1,0 +1,123 @@
+"""Correlation documents to plans: what they need of matches, and where refusals point."""
+
+import pytest
+
+from tocsin.pipelines.correlation import compile_correlations
+from tocsin.pipelines.correlation.conditions import (
+    And,
+    ConditionError,
+    Name,
+    Not,
+    Or,
+    check_expression,
+    parse_expression,
+)
+from tocsin.pipelines.detection.load import load_rules
+
+DETECTION = """\
+title: Logon
+id: 4a7e35ba-3d39-4e2e-a8be-2f1c0c7d5c56
+name: logon
+status: test
+logsource: {category: authentication, product: ecs}
+taxonomy: ecs
+detection:
+    selection:
+        event.action: logon
+    condition: selection
+"""
+CORRELATION = """\
+title: Many Logons
+id: 60d8a3f7-3f0a-4f43-9f6c-7d9f1e6d5a11
+correlation:
+    type: event_count
+    rules:
+        - logon
+    group-by:
+        - source.ip
+    timespan: 5m
+    condition:
+        {condition}
+"""
+
+
+def names(text):
+    """The index of a one-letter name."""
+    return "abcdefghijklmnopqrstuvwxyz".index(text)
+
+
+def test_a_refusal_points_to_the_line_of_the_key(tmp_path):
+    """The key that is wrong, not the start of the document, which is where one would search."""
+    text = DETECTION + "---\n" + CORRELATION.replace("{condition}", "ge: 5")
+    (tmp_path / "logons.yml").write_text(text)
+
+    plan = compile_correlations(load_rules([tmp_path]))
+
+    (refusal,) = plan.refusals
+    assert (refusal.path, refusal.line) == ("logons.yml", 21)
+    assert refusal.reason == 'condition: unknown key "ge"'
+
+
+def test_a_correlation_refers_by_name_or_id_and_needs_the_fields_of_its_rules(tmp_path):
+    """What matches must carry follows from the plan."""
+    text = DETECTION + "---\n" + CORRELATION.replace("{condition}", "gte: 5")
+    (tmp_path / "logons.yml").write_text(text)
+
+    plan = compile_correlations(load_rules([tmp_path]))
+
+    assert plan.refusals == ()
+    assert plan.fields_by_rule == {"4a7e35ba-3d39-4e2e-a8be-2f1c0c7d5c56": {"source.ip"}}
+    assert plan.silent == {"4a7e35ba-3d39-4e2e-a8be-2f1c0c7d5c56"}
+
+
+def test_what_refers_to_a_refused_correlation_is_refused_and_others_go_on(workshop):
+    """One bad rule costs what stands on it, and nothing else."""
+    bad = workshop.correlation("bad", type="temporal", rules=["a"])
+    outer = workshop.correlation("outer", type="temporal", rules=["bad", "b"])
+    good = workshop.correlation("good", type="temporal", rules=["a", "b"])
+
+    plan = workshop.plan(outer, bad, good)
+
+    assert {refusal.path for refusal in plan.refusals} == {"bad.yml", "outer.yml"}
+    assert list(plan.correlations) == ["good"]
+
+
+def test_inner_correlations_stand_before_outer_ones(workshop):
+    """Whatever the order of files, alerts of inner rules are there when outer ones are judged."""
+    third = workshop.correlation("third", type="temporal", rules=["second", "a"])
+    second = workshop.correlation("second", type="temporal", rules=["first", "b"])
+    first = workshop.correlation("first", type="temporal", rules=["a", "b"])
+
+    assert list(workshop.plan(third, second, first).correlations) == ["first", "second", "third"]
+
+
+def test_conditions_are_parsed_with_the_precedence_of_sigma():
+    """`not` binds closest, then `and`, then `or`; names may start with an operator's word."""
+    assert parse_expression("a or not b and (c or d)", names) == Or(
+        (Name(0), And((Not(Name(1)), Or((Name(2), Name(3))))))
+    )
+    assert parse_expression("notepad and organic", ["notepad", "organic"].index) == And(
+        (Name(0), Name(1))
+    )
+
+
+@pytest.mark.parametrize(
+    "text",
+    ["", "(", ")", "a and", "and a", "a not b", "a, b", "a & b", "a or or b", "()", "a)", "1 of a"],
+)
+def test_what_is_no_condition_is_refused_with_its_column(text):
+    """Nothing is guessed."""
+    with pytest.raises(ConditionError, match=r"^column [0-9]+: "):
+        parse_expression(text, lambda _: 0)
+
+
+def test_hostile_conditions_are_refused_before_they_cost_anything():
+    """Depth and search are bounded: neither the stack nor the processor runs out."""
+    for text in ("(" * 5_000 + "a" + ")" * 5_000, "not " * 5_000 + "a"):
+        with pytest.raises(ConditionError, match="more than 32"):
+            parse_expression(text, names)
+    pairs = " and ".join(
+        f"({'abcdefghijklmnopqrstuvwxyz'[i]} or not {'abcdefghijklmnopqrstuvwxyz'[i + 1]})"
+        for i in range(25)
+    )
+    check_expression(parse_expression(pairs, names), 26)

@@ -16,7 +16,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from tocsin.pipelines.connectors.files import BLOCK_BYTES, ReadError
-from tocsin.schemas import arrow
+from tocsin.schemas.arrow import to_events, to_table
 from tocsin.schemas.records import EventBatch
 
 _NAME = re.compile(
@@ -70,7 +70,7 @@ class ArchiveWriter:
         file = self._open.get(key)
         if file is None:
             file = self._open[key] = _OpenFile(self._folder, *key, batch.first)
-        file.append(arrow.to_table(batch.events), batch.next)
+        file.append(to_table(batch.events), batch.next)
 
     def close(self) -> None:
         """Finish every open file under its own name."""
@@ -131,7 +131,7 @@ def read_archive(path: Path, rows: int = 4096) -> Iterator[EventBatch]:
     try:
         with pq.ParquetFile(path) as file:
             for batch in file.iter_batches(batch_size=rows):
-                events = arrow.to_events(pa.Table.from_batches([batch]))
+                events = to_events(pa.Table.from_batches([batch]))
                 yield EventBatch(
                     path.stem, stretch.log, stretch.partition, stretch.first, stretch.next, events
                 )

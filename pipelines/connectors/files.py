@@ -1,9 +1,9 @@
-"""Raw log files: one record a line, each with a place that survives renames and compression.
+"""Raw log files: a record a line, or an event of an EVTX file, each with a place that stays.
 
 A file is known by the digest of its decompressed content and a record by its byte position in
 it (DELIVERY §1.1), so one file gives the same events whether it is plain or compressed, back-filled
 or sent through Kafka, here or elsewhere. Lines end at LF alone: VT, FF, NEL and U+2028 belong to
-their record.
+their record. An event of an EVTX file has its number, from 0, for a position.
 """
 
 import codecs
@@ -13,6 +13,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
+from tocsin.pipelines.connectors import evtx
 from tocsin.schemas.identity import content_digest
 from tocsin.schemas.records import Batch, Record, Source, file_place
 from tocsin.schemas.times import SECOND
@@ -59,6 +60,7 @@ class LogFile:
     received: int
     compressed: bool
     utf16: bool = False
+    evtx: bool = False
     problem: str | None = None
 
 
@@ -91,7 +93,7 @@ def inspect(path: Path, received: int | None = None) -> LogFile:
         nonlocal size, mark, problem
         try:
             for chunk in _chunks(path, compressed=compressed):
-                mark = mark or chunk[:2]
+                mark = mark or chunk[: len(evtx.MAGIC)]
                 size += len(chunk)
                 yield chunk
         except ReadError as error:
@@ -99,16 +101,25 @@ def inspect(path: Path, received: int | None = None) -> LogFile:
 
     digest = content_digest(chunks())
     when = stat.st_mtime_ns // 1000 // SECOND * SECOND if received is None else received
-    utf16 = mark in _UTF16_MARKS
-    return LogFile(path, digest, stat.st_size, size, when, compressed, utf16, problem)
+    return LogFile(
+        path,
+        digest,
+        stat.st_size,
+        size,
+        when,
+        compressed,
+        utf16=mark[:2] in _UTF16_MARKS,
+        evtx=mark == evtx.MAGIC,
+        problem=problem,
+    )
 
 
 def split(file: LogFile, bytes_each: int = BLOCK_BYTES) -> list[FileRange]:
     """Ranges of `bytes_each` that together hold each record of `file` once.
 
-    A compressed or UTF-16 file can only be read from its start and is one range.
+    A file of lines in UTF-8 that is not compressed can be read from anywhere; others are one range.
     """
-    if file.compressed or file.utf16 or file.size <= bytes_each:
+    if file.compressed or file.utf16 or file.evtx or file.size <= bytes_each:
         return [FileRange(file, 0, file.size)]
     starts = range(0, file.size, bytes_each)
     return [FileRange(file, start, min(start + bytes_each, file.size)) for start in starts]
@@ -117,11 +128,12 @@ def split(file: LogFile, bytes_each: int = BLOCK_BYTES) -> list[FileRange]:
 def read_records(file: LogFile, start: int = 0, end: int | None = None) -> Iterator[Record]:
     """Each line of `file` that begins in [start, end) as a record, without its line end.
 
-    Raises ReadError after the last complete record where the file is damaged.
+    Raises ReadError after the last readable record where the file is damaged.
     """
     end = file.size if end is None else end
-    for position, line in _lines(file, start, end):
-        yield Record(line, file_place(file.digest, position), file.received)
+    found = _evtx_events(file) if file.evtx else _lines(file, start, end)
+    for position, value in found:
+        yield Record(value, file_place(file.digest, position), file.received)
     if file.problem is not None and end == file.size:
         raise ReadError(file.path, file.problem)
 
@@ -154,6 +166,22 @@ def read_batches(source: Source, span: FileRange) -> Iterator[Batch]:
 def _next_line(position: int) -> int:
     """The grid line above `position`."""
     return (position // BLOCK_BYTES + 1) * BLOCK_BYTES
+
+
+def _evtx_events(file: LogFile) -> Iterator[tuple[int, bytes]]:
+    """(number, JSON text) of the events of an EVTX file; then ReadError for unreadable ones."""
+    whole = b"".join(_chunks(file.path, compressed=True)) if file.compressed else file.path
+    damage: list[str] = []
+    try:
+        for number, event in enumerate(evtx.read_evtx(whole)):
+            if isinstance(event, str):
+                yield number, event.encode()
+            else:
+                damage.append(str(event))
+    except ValueError as error:
+        raise ReadError(file.path, str(error)) from error
+    if damage:
+        raise ReadError(file.path, f"{len(damage)} events unreadable, the first: {damage[0]}")
 
 
 def _lines(file: LogFile, start: int, end: int) -> Iterator[tuple[int, bytes]]:

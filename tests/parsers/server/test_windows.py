@@ -13,7 +13,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tocsin.parsers.context import Context, ParseError
-from tocsin.parsers.server.evtx_file import read_evtx
+from tocsin.pipelines.connectors.evtx import read_evtx
 from tocsin.parsers.server.windows import parse
 from tocsin.parsers.server.windows_values import arguments, registry_data, registry_path
 

@@ -1,6 +1,7 @@
 """Raw files: every complete line becomes one record, whatever the file went through."""
 
 import gzip
+import os
 from pathlib import Path
 
 import pytest
@@ -137,3 +138,30 @@ def test_ranges_hold_each_record_once(
     ]
 
     assert parts == whole
+
+
+def test_events_of_an_evtx_file_are_records(tmp_path: Path) -> None:
+    """A binary event log gives a JSON text an event, compressed or not, at the same places."""
+    corpora = os.environ.get("TOCSIN_CORPORA")
+    found = sorted(Path(corpora or "").rglob("*.evtx")) if corpora else []
+    if not found:
+        pytest.skip("TOCSIN_CORPORA names no folder with .evtx files")
+    packed = tmp_path / "packed.gz"
+    packed.write_bytes(gzip.compress(found[0].read_bytes()))
+
+    records = list(files.read_records(files.inspect(found[0], received=0)))
+
+    assert b'"Event"' in records[0].value
+    assert [record.place.rpartition("/")[2] for record in records] == [
+        str(number) for number in range(len(records))
+    ]
+    assert list(files.read_records(files.inspect(packed, received=0))) == records
+
+
+def test_a_damaged_evtx_file_is_reported(tmp_path: Path) -> None:
+    """The mark alone is no event log."""
+    path = tmp_path / "broken.evtx"
+    path.write_bytes(b"ElfFile\x00 and no more")
+
+    with pytest.raises(files.ReadError, match=r"broken\.evtx"):
+        list(files.read_records(files.inspect(path)))

@@ -206,3 +206,50 @@ def pipeline() -> None:
     from tocsin.schemas.sigma_pipeline import pipeline_yaml  # noqa: PLC0415
 
     sys.stdout.write(pipeline_yaml())
+
+
+@app.command()
+def migrate(
+    paths: Annotated[list[Path], typer.Argument(metavar="PATH", help="Files, or directories.")],
+    out: Annotated[
+        Path | None, typer.Option(help="Folder for the new rules; else standard output.")
+    ] = None,
+    timespan: Annotated[
+        str | None, typer.Option(help="Timespan of rules that name no timeframe, such as 1h.")
+    ] = None,
+) -> None:
+    """Rewrite rules of the old form `| count() by …` as detections and a correlation.
+
+    Rules of today's form are passed over. Exit status 1 where a rule cannot be rewritten; the
+    reason is told.
+
+    \b
+    tocsin rules migrate old.yml
+    tocsin rules migrate old-rules/ --out new-rules/ --timespan 1h
+    """
+    from tocsin.pipelines.correlation.migrate import MigrationError, is_old, to_yaml  # noqa: PLC0415
+    from tocsin.pipelines.correlation.migrate import migrate as rewrite  # noqa: PLC0415
+    from tocsin.pipelines.detection.documents import read_documents  # noqa: PLC0415
+
+    failed = 0
+    for path in (file for place in paths for file in _rule_files(place)):
+        written = []
+        for read in read_documents(path.read_bytes()):
+            if read.body is None or not is_old(read.body):
+                continue
+            try:
+                written += rewrite(read.body, timespan=timespan)
+            except MigrationError as failure:
+                failed += 1
+                error(f"{path}:{read.line}: {failure}")
+        if written and out is not None:
+            out.mkdir(parents=True, exist_ok=True)
+            (out / path.name).write_text(to_yaml(written), encoding="utf-8")
+        elif written:
+            sys.stdout.write(f"---\n{to_yaml(written)}")
+    if failed:
+        raise typer.Exit(1)
+
+
+def _rule_files(place: Path) -> list[Path]:
+    return sorted(place.rglob("*.yml")) if place.is_dir() else [place]

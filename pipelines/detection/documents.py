@@ -83,7 +83,7 @@ def read_documents(data: bytes) -> Iterator[Document]:
     After a violation of YAML's syntax nothing more can be read: it is the last document.
     """
     if len(data) > MAX_BYTES:
-        error = DocumentError(1, f"file of {len(data)} bytes, at most {MAX_BYTES} are read")
+        error = DocumentError(1, f"larger than {MAX_BYTES} bytes")
         yield Document(1, None, error)
         return
     events: list[yaml.Event] = []

@@ -18,7 +18,7 @@ from copy import deepcopy
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from tocsin.pipelines.detection.documents import DocumentError, Mapping, read_documents
+from tocsin.pipelines.detection.documents import MAX_BYTES, DocumentError, Mapping, read_documents
 from tocsin.pipelines.detection.filters import Filter, read_filter
 from tocsin.pipelines.detection.gates import gate_node, rule_fields
 from tocsin.pipelines.detection.ir import And, Item, Node, Reference, leaves
@@ -59,18 +59,22 @@ def load_rules(
     """The rules of `paths`: files, and directories with all `*.yml` and `*.yaml` below them.
 
     With `native`, field names are those of the source (see `tocsin.schemas.sigma`). `placeholders`
-    are the values for the modifier `expand`. Raises OSError for a path that cannot be read; what is
-    wrong in a file below a directory, or in a document, is a refusal.
+    are the values for the modifier `expand`. A file that is given twice is read once. Raises
+    OSError for a path that cannot be read; what is wrong in a file below a directory, or in a
+    document, is a refusal.
     """
     documents: list[RuleDocument] = []
     refusals: list[Refusal] = []
+    files: dict[Path, tuple[Path, str]] = {}
     for path in paths:
-        for place, below in _files(Path(path)):
-            for found in _read(place, below):
-                if isinstance(found, Refusal):
-                    refusals.append(found)
-                else:
-                    documents.append(found)
+        for place, below in _files(path):
+            files.setdefault(place.resolve(), (place, below))
+    for place, below in files.values():
+        for found in _read(place, below):
+            if isinstance(found, Refusal):
+                refusals.append(found)
+            else:
+                documents.append(found)
     assembly = _Assembly(native, placeholders or {}, refusals)
     assembly.add_all(documents)
     return RuleSet(
@@ -82,8 +86,9 @@ def load_rules(
     )
 
 
-def _files(path: Path) -> Iterator[tuple[Path, str]]:
-    """The rule files of `path`, in order, each with its path below the directory."""
+def _files(given: str | Path) -> Iterator[tuple[Path, str]]:
+    """The rule files of a path, in order, each with its path below the directory."""
+    path = Path(given)
     if not path.is_dir():
         path.stat()
         yield path, path.name
@@ -94,13 +99,16 @@ def _files(path: Path) -> Iterator[tuple[Path, str]]:
         rules = (name for name in names if name.endswith(SUFFIXES))
         found += [Path(folder, name) for name in rules if not name.endswith(TEST_SUFFIX)]
     for place in sorted(found):
+        if place.is_fifo() or place.is_socket():
+            continue  # reading would wait for whoever writes
         yield place, place.relative_to(path).as_posix()
 
 
 def _read(place: Path, below: str) -> Iterator[RuleDocument | Refusal]:
     """The rules of one file, and what of it cannot be used."""
     try:
-        data = place.read_bytes()
+        with place.open("rb") as file:
+            data = file.read(MAX_BYTES + 1)
     except OSError as error:
         yield Refusal(str(place), 1, f"cannot be read: {error.strerror}")
         return

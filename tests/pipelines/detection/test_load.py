@@ -1,5 +1,7 @@
 """Loading rules: what becomes a rule, what is refused, and where it is said to stand."""
 
+import os
+
 import pytest
 
 from tocsin.pipelines.detection import reference
@@ -253,7 +255,7 @@ filter:
 @pytest.mark.parametrize(
     ("name", "data", "reason"),
     [
-        ("large", b"title: " + b"a" * (1 << 20), "at most 1048576 are read"),
+        ("large", b"title: " + b"a" * (1 << 20), "larger than 1048576 bytes"),
         ("deep", b"[" * 900 + b"]" * 900, "nested deeper than 32 levels"),
         ("deeper", b"[" * 5000, "not YAML"),
         ("deep mapping", b"{a: " * 40 + b"1" + b"}" * 40, "nested deeper than 32 levels"),
@@ -321,3 +323,21 @@ def test_regular_expressions_without_number_are_refused(load):
     refusal = load(RULE.replace("Image|endswith: '\\cmd.exe'", f"F|re: [{values}]")).refusals[0]
 
     assert refusal.reason == "300 regular expressions, at most 200 in a rule"
+
+
+def test_a_file_in_two_paths_is_read_once(load, tmp_path):
+    """As where a folder and one below it are both given."""
+    load({"sub/a.yml": RULE})
+
+    rules = load_rules([tmp_path / "rules", tmp_path / "rules" / "sub"])
+
+    assert [rule.info.path for rule in rules.detections] == ["sub/a.yml"]
+    assert not rules.refusals
+
+
+def test_a_pipe_among_rules_is_passed_by(load, tmp_path):
+    """Loading never waits for one who writes."""
+    load({"a.yml": RULE})
+    os.mkfifo(tmp_path / "rules" / "b.yml")
+
+    assert len(load_rules([tmp_path / "rules"]).detections) == 1

@@ -131,9 +131,8 @@ _NO_MESSAGES: Messages = {}
 
 @lru_cache(maxsize=4096)
 def _program(tag: str) -> _Program:
-    """The program of a tag: without directory, and without the module in `sshd(pam_unix)`."""
-    name, pam, _ = tag.rpartition("/")[2].partition("(pam_")
-    key = name.lower()
-    return _Program(
-        name, _TABLES.get(key, _NO_MESSAGES), key in _AUTHENTICATION or bool(pam), bool(pam)
-    )
+    """The program of a tag: without directory, and without what `sshd(pam_unix)` has after it."""
+    path, _, detail = tag.partition("(")
+    name = path.rpartition("/")[2]
+    key, pam = name.lower(), detail.startswith("pam_")
+    return _Program(name, _TABLES.get(key, _NO_MESSAGES), key in _AUTHENTICATION or pam, pam)

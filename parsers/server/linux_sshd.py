@@ -69,7 +69,7 @@ SSHD: Messages = {
     ),
     "PAM:": (
         _login(
-            r"PAM: (?P<reason>[A-Za-z ]+) for (?:illegal user )?(?P<user>.*) from (?P<address>\S+)",
+            r"PAM: (?P<reason>[A-Za-z ]+?) for (?:illegal user )?(?P<user>.*) from (?P<address>\S+)",
             "failure",
             "Failed",
         ),

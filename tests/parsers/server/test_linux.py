@@ -9,7 +9,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tocsin.parsers.context import Context, ParseError
-from tocsin.parsers.server.linux import parse
+from tocsin.parsers.server.linux import _TABLES, parse
+from tocsin.parsers.server.linux_accounts import PAM
+from tocsin.schemas.fields import FIELDS
 
 CONTEXT = Context(datetime(2026, 11, 24, 12, 0, tzinfo=UTC))
 CORPORA = os.environ.get("TOCSIN_CORPORA")
@@ -110,6 +112,8 @@ def test_each_message_of_sshd_has_its_action(message: str, action: str, outcome:
         ("systemd", "Failed to start nginx.", {"event.action": "unit-failed", "event.outcome": "failure"}),
         ("kernel", "[ 1.5] Out of memory: Killed process 77 (mysqld) total-vm:1kB", {"event.action": "out-of-memory-kill"}),
         ("ftpd", "connection from 192.0.2.7 (h.example) at Sat Jul  9 22:53:19 2005", {"source.ip": "192.0.2.7"}),
+        ("sshd", "error: PAM: Authentication failure for illegal user a for b from 192.0.2.7", {"user.name": "a for b", "event.outcome": "failure"}),
+        ("run-parts(/etc/cron.hourly)", "starting 0anacron", {"process.name": "run-parts"}),
         ("/usr/sbin/cron", "(*system*) RELOAD (/etc/crontab)", {"process.name": "cron", "event.action": "crontab-reloaded"}),
     ],
 )  # fmt: skip
@@ -118,6 +122,16 @@ def test_messages_of_other_programs_give_their_fields(tag: str, message: str, fi
     event = parse(f"Nov 24 11:52:50 web1 {tag}[1]: {message}", CONTEXT)
 
     assert fields.items() <= event.items()
+
+
+def test_every_message_is_classified_in_the_words_of_ecs():
+    """Categories, types and outcomes are values that ECS allows."""
+    for table in (*_TABLES.values(), PAM):
+        for message in (message for group in table.values() for message in group):
+            assert set(message.category) <= set(FIELDS["event.category"].allowed)
+            assert set(message.type) <= set(FIELDS["event.type"].allowed)
+            assert message.outcome in {None, "success", "failure"}
+            assert bool(message.category) == bool(message.type)
 
 
 def test_a_message_that_no_table_knows_is_an_event_with_its_process():

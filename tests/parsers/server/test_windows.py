@@ -13,9 +13,12 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tocsin.parsers.context import Context, ParseError
-from tocsin.pipelines.connectors.evtx import read_evtx
+from tocsin.parsers.server import windows_channels
 from tocsin.parsers.server.windows import parse
+from tocsin.parsers.server.windows_plans import Plan
 from tocsin.parsers.server.windows_values import arguments, registry_data, registry_path
+from tocsin.pipelines.connectors.evtx import read_evtx
+from tocsin.schemas.fields import FIELDS
 
 CONTEXT = Context(datetime(2026, 11, 24, 12, 0, tzinfo=UTC), ZoneInfo("Europe/Madrid"))
 CORPORA = os.environ.get("TOCSIN_CORPORA")
@@ -28,6 +31,23 @@ SYSTEM = (
 
 names = st.text(st.characters(codec="ascii", categories=["L", "N"]), min_size=1, max_size=12)
 scalars = st.none() | st.booleans() | st.integers(-(2**63), 2**63 - 1) | st.text(max_size=20)
+
+
+PLANS: list[Plan] = [
+    chosen
+    for tables in (windows_channels._CHANNELS, windows_channels._PROVIDERS)
+    for table in tables.values()
+    for chosen in table.values()
+]
+
+
+def test_every_plan_classifies_in_the_words_of_ecs():
+    """Kinds, categories, types and outcomes are values that ECS allows."""
+    for chosen in PLANS:
+        assert chosen.kind in FIELDS["event.kind"].allowed
+        assert set(chosen.category) <= set(FIELDS["event.category"].allowed)
+        assert set(chosen.type) <= set(FIELDS["event.type"].allowed)
+        assert chosen.outcome in {None, "success", "failure"}
 
 
 @given(st.dictionaries(names.map("X".__add__), scalars, max_size=8))

@@ -9,11 +9,11 @@ applies to events after the UTC day `expires` (§2.12).
 from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, time
-from typing import Any
 
 from tocsin.pipelines.detection.documents import DocumentError, Mapping
 from tocsin.pipelines.detection.ir import Node
 from tocsin.pipelines.detection.metadata import log_source, rule_id, written
+from tocsin.pipelines.detection.placeholders import Placeholders
 from tocsin.pipelines.detection.rules import RuleException
 from tocsin.pipelines.detection.selections import Dialect, detection_node
 from tocsin.schemas.sigma import FieldMap, LogSource
@@ -63,7 +63,7 @@ class Filter:
         )
 
 
-def read_filter(body: Mapping, path: str, placeholders: Any) -> Filter:
+def read_filter(body: Mapping, path: str, placeholders: Placeholders) -> Filter:
     """The filter of a document; raises DocumentError."""
     section = body["filter"]
     if not isinstance(section, Mapping):

@@ -23,7 +23,7 @@ from tocsin.pipelines.detection.filters import Filter, read_filter
 from tocsin.pipelines.detection.gates import gate_node, rule_fields
 from tocsin.pipelines.detection.ir import And, Item, Node, Reference, leaves
 from tocsin.pipelines.detection.metadata import is_ecs, log_source, rule_id, rule_info, written
-from tocsin.pipelines.detection.modifiers import Placeholders
+from tocsin.pipelines.detection.placeholders import Placeholders
 from tocsin.pipelines.detection.rules import (
     CorrelationDocument,
     DetectionRule,

@@ -16,14 +16,12 @@ five dashes; so modifiers are applied here.
 """
 
 from base64 import b64encode
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from decimal import Decimal
 from difflib import get_close_matches
 from functools import partial
 from ipaddress import IPv4Network, IPv6Network, ip_network
-from itertools import product
-from re import compile as pattern
 
 from tocsin.pipelines.detection import patterns
 from tocsin.pipelines.detection.ir import (
@@ -42,14 +40,14 @@ from tocsin.pipelines.detection.ir import (
     TimeUnit,
 )
 from tocsin.pipelines.detection.patterns import Part, PatternError, Wildcard
+from tocsin.pipelines.detection.placeholders import (
+    MAX_VARIANTS,
+    PlaceholderError,
+    Placeholders,
+    expand,
+)
 from tocsin.pipelines.detection.regex import RegexError, compile_regex
 from tocsin.schemas.values import canonical, clean, number_text, to_decimal
-
-MAX_VARIANTS = 1000
-"""Predicates that one value may become."""
-
-Placeholders = Mapping[str, Sequence[str | int | float]]
-"""The values that stand for `%name%`, by name."""
 
 
 class ModifierError(ValueError):
@@ -315,41 +313,12 @@ def _number(value: Value) -> Decimal:
     return number
 
 
-_PLACEHOLDER = pattern(r"\\%|%([^%\s\\]+)%")
-
-
 def _expand(placeholders: Placeholders, value: Value) -> Sequence[Value]:
-    r"""`value` with every `%name%` replaced by each of its values; `\%` is a per cent sign."""
     text = _text(value)
-    choices: list[Sequence[tuple[Part, ...]]] = []
-    for part in text.parts:
-        if isinstance(part, Wildcard):
-            choices.append([(part,)])
-        else:
-            choices.extend(_expanded(placeholders, part))
-    size = 1
-    for choice in choices:
-        size *= len(choice)
-    if size > MAX_VARIANTS:
-        raise ModifierError(f"more than {MAX_VARIANTS} variants of a value")
-    return [
-        replace(text, parts=tuple(part for parts in chosen for part in parts))
-        for chosen in product(*choices)
-    ]
-
-
-def _expanded(placeholders: Placeholders, part: str) -> Iterator[Sequence[tuple[Part, ...]]]:
-    at = 0
-    for found in _PLACEHOLDER.finditer(part):
-        yield [(part[at : found.start()],)]
-        at = found.end()
-        if found[1] is None:
-            yield [("%",)]
-        elif found[1] not in placeholders:
-            raise ModifierError(f"no value is configured for placeholder `%{found[1]}%`")
-        else:
-            yield [patterns.parse(str(each)) for each in placeholders[found[1]]]
-    yield [(part[at:],)]
+    try:
+        return [replace(text, parts=parts) for parts in expand(text.parts, placeholders)]
+    except PlaceholderError as error:
+        raise ModifierError(str(error)) from None
 
 
 def _named(value: Value) -> str:

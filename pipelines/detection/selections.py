@@ -36,10 +36,10 @@ from tocsin.pipelines.detection.modifiers import (
     TEXT_MODIFIERS,
     Key,
     ModifierError,
-    Placeholders,
     predicates,
     read_key,
 )
+from tocsin.pipelines.detection.placeholders import Placeholders
 from tocsin.schemas.sigma import FieldMap
 
 MAX_PATTERNS = 200

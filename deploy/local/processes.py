@@ -130,7 +130,7 @@ def end_session(leader: int, first: signal.Signals, reap: Callable[[], object]) 
     raise ServiceError(f"process {leader} did not end within {STOP_SECONDS} s of SIGKILL")
 
 
-def started_at(pid: int) -> str | None:
+def began_at(pid: int) -> str | None:
     """When process `pid` began, in clock ticks since boot; with the id it names one process."""
     with suppress(OSError):
         fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
@@ -143,6 +143,16 @@ def free_port() -> int:
     with socket.socket() as probe:
         probe.bind((HOST, 0))
         return int(probe.getsockname()[1])
+
+
+def claim_port(port: int | None) -> int:
+    """`port`, or a free one; raises ServiceError where something listens there already.
+
+    Without this a server that cannot bind would seem to be up, as the other one answers.
+    """
+    if port is not None and port_open(f"{HOST}:{port}"):
+        raise ServiceError(f"port {port} is taken: stop what listens there, or choose another")
+    return port or free_port()
 
 
 def port_open(address: str) -> bool:

@@ -26,11 +26,12 @@ import uuid
 import zipfile
 from base64 import urlsafe_b64encode
 from collections.abc import Mapping, Sequence
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 import processes
-from processes import HOST, Service, ServiceError, free_port, port_open
+from processes import HOST, Service, ServiceError, claim_port, free_port, port_open
 
 HERE = Path(__file__).resolve().parent
 FETCH_SECONDS = 600
@@ -109,7 +110,7 @@ def start_kafka(
     """
     classpath = f"{fetch('kafka')}/*"
     place, owned = _folder("kafka", folder)
-    port = port or free_port()
+    port = claim_port(port)
     properties = place / "server.properties"
     properties.write_text(_kafka_properties(place, port, free_port(), settings or {}))
     if not (place / "data" / "meta.properties").exists():
@@ -185,7 +186,7 @@ def start_elasticsearch(
     for name in CONFIGURATION:
         if not (config / name).exists():
             shutil.copy(home / "config" / name, config / name)
-    port = port or free_port()
+    port = claim_port(port)
     yaml = _elasticsearch_settings(place, port, free_port(), settings or {})
     (config / "elasticsearch.yml").write_text(yaml)
     java = Path(shutil.which("java") or "java").resolve().parent.parent
@@ -243,7 +244,7 @@ def start_flink_job_server(folder: Path | None = None, port: int | None = None) 
     """
     classpath = f"{fetch('flink')}/*"
     place, owned = _folder("flink", folder)
-    port = port or free_port()
+    port = claim_port(port)
     command = ["java", "-Xmx1500m", "-cp", classpath]
     command += ["org.apache.beam.runners.flink.FlinkJobServerDriver", "--flink-master=[local]"]
     command += [f"--job-host={HOST}", f"--job-port={port}", "--artifact-port=0"]
@@ -285,64 +286,76 @@ def _run(command: Sequence[str], log: Path) -> None:
         raise ServiceError(f"{command[0]} failed:\n{processes.last_lines(log)}")
 
 
-def up() -> None:
-    """Start Kafka and Elasticsearch at their usual ports and leave them running."""
-    running = _running()
+def up(kafka_port: int, elasticsearch_port: int) -> None:
+    """Start Kafka and Elasticsearch, where they do not run yet, and leave them running."""
     starts = {
-        "kafka": lambda: start_kafka(port=KAFKA_PORT),
-        "elasticsearch": lambda: start_elasticsearch(port=ELASTICSEARCH_PORT),
+        "kafka": partial(start_kafka, port=kafka_port),
+        "elasticsearch": partial(start_elasticsearch, port=elasticsearch_port),
     }
+    started = _started()
     for name, begin in starts.items():
-        if name not in running:
+        if name in started and not _is_running(started[name]):
+            shutil.rmtree(started.pop(name)["folder"], ignore_errors=True)
+        if name not in started:
             service = begin()
-            running[name] = {
+            started[name] = {
                 "address": service.address,
                 "folder": str(service.folder),
                 "pid": service.process.pid,
-                "started": processes.started_at(service.process.pid),
+                "began": processes.began_at(service.process.pid),
             }
-            _state().write_text(json.dumps(running))
-        print(f"{name} {running[name]['address']}")
+            _state().write_text(json.dumps(started))
+        print(f"{name} {started[name]['address']}")
 
 
 def down() -> None:
     """Stop what `up` started and remove its data."""
-    for name, entry in _running().items():
-        processes.end_session(entry["pid"], signal.SIGTERM, lambda: None)
+    for name, entry in _started().items():
+        if _is_running(entry):
+            processes.end_session(entry["pid"], signal.SIGTERM, lambda: None)
         shutil.rmtree(entry["folder"], ignore_errors=True)
         print(f"{name} stopped")
     _state().unlink(missing_ok=True)
 
 
 def status() -> None:
-    """Print what `up` started and is still running."""
-    for name, entry in _running().items():
-        print(f"{name} {entry['address']} pid {entry['pid']} in {entry['folder']}")
+    """Print what `up` started, and whether it still runs."""
+    for name, entry in _started().items():
+        state = f"pid {entry['pid']}" if _is_running(entry) else "ended by itself"
+        print(f"{name} {entry['address']} {state}, in {entry['folder']}")
 
 
 def _state() -> Path:
     return cache() / "up.json"
 
 
-def _running() -> dict[str, dict[str, Any]]:
-    """What the state file names, less what has ended since; a reused process id is no service."""
-    if not _state().exists():
-        return {}
-    entries: dict[str, dict[str, Any]] = json.loads(_state().read_text())
-    return {
-        name: entry
-        for name, entry in entries.items()
-        if processes.started_at(entry["pid"]) == entry["started"]
-    }
+def _started() -> dict[str, dict[str, Any]]:
+    started: dict[str, dict[str, Any]] = {}
+    if _state().exists():
+        started = json.loads(_state().read_text())
+    return started
+
+
+def _is_running(entry: Mapping[str, Any]) -> bool:
+    """Whether the process of `entry` lives; another one may have its id by now."""
+    began = processes.began_at(entry["pid"])
+    return began is not None and began == entry["began"]
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """The command line; returns the exit status."""
     parser = argparse.ArgumentParser(description="Kafka and Elasticsearch without Docker")
-    commands = {"up": up, "down": down, "status": status}
-    parser.add_argument("command", choices=commands)
+    parser.add_argument("command", choices=("up", "down", "status"))
+    parser.add_argument("--kafka-port", type=int, default=KAFKA_PORT)
+    parser.add_argument("--elasticsearch-port", type=int, default=ELASTICSEARCH_PORT)
+    chosen = parser.parse_args(arguments)
+    commands = {
+        "up": partial(up, chosen.kafka_port, chosen.elasticsearch_port),
+        "down": down,
+        "status": status,
+    }
     try:
-        commands[parser.parse_args(arguments).command]()
+        commands[chosen.command]()
     except ServiceError as error:
         print(f"services: {error}", file=sys.stderr)
         return 1

@@ -1,5 +1,8 @@
 """The services of `deploy/local`: they answer, keep their data, and leave nothing behind."""
 
+import os
+import subprocess
+import sys
 import urllib.request
 from pathlib import Path
 from types import ModuleType
@@ -58,6 +61,50 @@ def test_server_that_cannot_start_says_why(services: ModuleType) -> None:
     """The error holds the server's own words."""
     with pytest.raises(services.ServiceError, match=r"no\.such\.setting"):
         services.start_elasticsearch(settings={"no.such.setting": "1"})
+
+
+def test_a_taken_port_is_told(services: ModuleType, kafka) -> None:
+    """A server is not taken for one that answers at its port."""
+    port = int(kafka.address.split(":")[1])
+
+    with pytest.raises(services.ServiceError, match=f"port {port} is taken"):
+        services.start_elasticsearch(port=port)
+
+
+def test_up_leaves_services_running_until_down(services: ModuleType, tmp_path: Path) -> None:
+    """`up` twice starts each service once; `down` ends them and removes their folders."""
+    for name in ("kafka", "elasticsearch"):
+        folder = services.fetch(name)
+        (tmp_path / folder.name).symlink_to(folder)
+    ports = services.free_port(), services.free_port()
+
+    def run(command: str) -> list[str]:
+        options = [f"--kafka-port={ports[0]}", f"--elasticsearch-port={ports[1]}"]
+        done = subprocess.run(
+            [sys.executable, services.__file__, command, *options],
+            env=os.environ | {"TOCSIN_CACHE": str(tmp_path)},
+            capture_output=True,
+            text=True,
+            check=True,
+            timeout=200,
+        )
+        return done.stdout.splitlines()
+
+    try:
+        up = [f"kafka 127.0.0.1:{ports[0]}", f"elasticsearch http://127.0.0.1:{ports[1]}"]
+        assert run("up") == up
+        running = run("status")
+        assert run("up") == up
+        assert run("status") == running
+    finally:
+        down = run("down")
+
+    assert down == ["kafka stopped", "elasticsearch stopped"]
+    assert run("status") == []
+    for line in running:
+        assert " pid " in line
+        assert not Path(line.rpartition(" in ")[2]).exists()
+    assert not services.port_open(f"127.0.0.1:{ports[0]}")
 
 
 def test_flink_job_server_answers(services: ModuleType) -> None:

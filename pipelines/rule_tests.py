@@ -33,8 +33,8 @@ from tocsin.schemas.matches import Match
 from tocsin.schemas.records import Batch, Record, Source
 from tocsin.schemas.times import parse_time
 
-MOST_TIMES = 10_000
-"""The most that a line may be repeated: enough for any threshold, little enough to wait for."""
+MOST_RECORDS = 100_000
+"""The most lines that an entry may come to: more than any threshold needs, little to wait for."""
 
 _FILE_KEYS = {"received", "timezone", "tests"}
 _TEST_KEYS = {"name", "records", "alerts"}
@@ -126,8 +126,9 @@ class _Reader:
         if not isinstance(lines, str):
             raise self._error(entry, "lines: expected text")
         times = entry.get("times", 1)
-        if not isinstance(times, int) or not 1 <= times <= MOST_TIMES:
-            raise self._error(entry, f"times: expected a number from 1 to {MOST_TIMES}")
+        most = MOST_RECORDS // max(1, len(lines.splitlines()))
+        if not isinstance(times, int) or not 1 <= times <= most:
+            raise self._error(entry, f"times: expected a number from 1 to {most}")
         texts = [
             line.replace("<<n>>", str(n)).replace("<<nn>>", f"{n:02}")
             for n in range(1, times + 1)

@@ -133,3 +133,15 @@ def test_every_rule_that_alerts_is_expected_by_a_test(rule: tuple[Path, Mapping]
 def test_from_raw_lines(test, engine: Engine):
     """What stands in a test file holds: its lines give those alerts and no others of its rules."""
     assert run_rule_test(test, engine) == []
+
+
+def test_the_documentation_lists_the_rules_that_alert(engine: Engine):
+    """docs/rules.md has one row a rule that gives alerts, with its level and file."""
+    text = (Path(__file__).parents[2] / "docs" / "rules.md").read_text()
+    rows = re.findall(r"^\| (.+) \| (\w+) \| \w+ \| `(.+)` \|$", text, re.MULTILINE)
+
+    assert sorted(rows) == sorted(
+        (body["title"], body["level"], path.relative_to(SHIPPED).as_posix())
+        for path, body in RULES
+        if body["id"] not in engine.correlations.silent
+    )

@@ -91,8 +91,9 @@ def test_a_refused_rule_fails_its_tests(problems, tmp_path: Path):
     ("change", "line", "reason"),
     [
         (("parser: linux", "parser: dos"), 5, "parser: 'dos' is none of"),
-        (("times: 2", "times: 0"), 5, "times: expected a number from 1 to 10000"),
-        (("times: 2", "times: two"), 5, "times: expected a number from 1 to 10000"),
+        (("times: 2", "times: 0"), 5, "times: expected a number from 1 to 100000"),
+        (("times: 2", "times: 100001"), 5, "times: expected a number from 1 to 100000"),
+        (("times: 2", "times: two"), 5, "times: expected a number from 1 to 100000"),
         (("    alerts:", "    alarms:"), 3, "unknown key 'alarms', known: alerts, name, records"),
         (("received: 2026-11-24T12:00:00Z", "received: noon"), 1, "received, timezone"),
         (("lines: |", "text: |"), 5, "unknown key 'text', known: lines, parser, times"),

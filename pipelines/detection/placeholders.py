@@ -47,7 +47,7 @@ def _choices(text: str, placeholders: Placeholders) -> Iterator[Sequence[tuple[P
         name = found[1]
         if name is None:
             yield [("%",)]
-        elif name not in placeholders:
+        elif not placeholders.get(name):
             raise PlaceholderError(f"no value is configured for placeholder `%{name}%`")
         else:
             yield [parse(str(each)) for each in placeholders[name]]

@@ -17,6 +17,7 @@ from tocsin.pipelines.detection.documents import DocumentError, Sequence
 from tocsin.pipelines.detection.documents import Mapping as Section
 from tocsin.pipelines.detection.ir import (
     And,
+    AtLeast,
     Contains,
     EndsWith,
     Equals,
@@ -44,6 +45,9 @@ from tocsin.schemas.sigma import FieldMap
 
 MAX_PATTERNS = 200
 """Regular expressions of one rule, each a program in memory; no public rule has more than 19."""
+
+MAX_LEAVES = 100_000
+"""Values that one rule compares; the largest public rule has 4,432."""
 
 _NO_SELECTIONS = frozenset({"condition", "timeframe"})
 
@@ -86,9 +90,27 @@ def detection_node(
     if not texts or not all(isinstance(text, str) for text in texts):
         raise DocumentError(line, "`condition` is text, or a list of texts")
     try:
-        return any_of([parse_condition(text, selections) for text in texts])
+        node = any_of([parse_condition(text, selections) for text in texts])
     except ConditionError as error:
         raise DocumentError(line, f"condition: {error}") from None
+    size = _size(node, {})
+    if size > MAX_LEAVES:
+        raise DocumentError(line, f"condition: {size} values to compare, at most {MAX_LEAVES}")
+    return node
+
+
+def _size(node: Node, known: dict[str, int]) -> int:
+    """How many leaves the tree has, counting a selection each time that it is named."""
+    match node:
+        case And(children) | Or(children) | AtLeast(_, children):
+            return sum(_size(child, known) for child in children)
+        case Not(child):
+            return _size(child, known)
+        case Selection(name, child):
+            if name not in known:
+                known[name] = _size(child, known)
+            return known[name]
+    return 1
 
 
 def _patterns(value: Any, key: str = "") -> int:

@@ -341,3 +341,18 @@ def test_a_pipe_among_rules_is_passed_by(load, tmp_path):
     os.mkfifo(tmp_path / "rules" / "b.yml")
 
     assert len(load_rules([tmp_path / "rules"]).detections) == 1
+
+
+def test_a_condition_that_multiplies_its_selections_is_refused(load):
+    """A thousand values named a thousand times are a million comparisons."""
+    values = ", ".join(f"'a{number}'" for number in range(1000))
+    text = RULE.replace("Image|endswith: '\\cmd.exe'", f"F: [{values}]")
+
+    refusal = load(
+        text.replace(
+            "condition: selection", "condition: " + "not selection or " * 999 + "selection"
+        )
+    ).refusals[0]
+
+    assert refusal.reason == "condition: 1000000 values to compare, at most 100000"
+    assert refusal.line == 9

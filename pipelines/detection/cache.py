@@ -1,0 +1,73 @@
+"""Memory for what was worked out once: bounded, counted, and never needed for an answer.
+
+Logs repeat themselves, so most work of matching is looking up what an equal value came to before.
+All caches of a detector share one budget. When it is spent, all are emptied at once: the next
+events pay again for the values that they bring, some hundreds of milliseconds for each gigabyte of
+logs, and no cache needs an order of eviction.
+"""
+
+from collections.abc import Callable
+from typing import Any
+
+MISSING = object()
+"""Stands for the value of a field that an event does not have."""
+
+MAX_LENGTH = 2048
+"""Longer texts are not remembered: they hardly ever come twice, and cost most."""
+
+_ENTRY_COST = 200
+"""Bytes that an entry takes besides its text: dictionary slot, object headers, signature."""
+
+_EXACT = 2**53
+
+
+class Memory:
+    """The budget of some caches, in bytes. `evicted` counts the entries that it made them forget.
+
+    A limit of 0 is valid: then nothing is remembered beyond the entry that was just made.
+    """
+
+    def __init__(self, limit: int) -> None:
+        self.limit = limit
+        self.evicted = 0
+        self._spent = 0
+        self._caches: list[dict[Any, Any]] = []
+
+    def watch(self, cache: dict[Any, Any]) -> None:
+        """Let `cache` share the budget."""
+        self._caches.append(cache)
+
+    def spend(self, size: int) -> None:
+        """Account for an entry with a key of `size` bytes that a cache is about to make."""
+        self._spent += size + _ENTRY_COST
+        if self._spent > self.limit:
+            self.evicted += sum(map(len, self._caches))
+            for cache in self._caches:
+                cache.clear()
+            self._spent = 0
+
+
+class ValueCache(dict[Any, frozenset[int]]):
+    """What each value of a field came to; asks `work_out` for what it does not know.
+
+    Python takes 1, 1.0 and True for one key, and large floats for integers of other text. So only
+    texts, null and integers that no other type collides with are kept; the rest is worked out each
+    time. Lists and objects are no keys: looking them up raises TypeError.
+    """
+
+    def __init__(self, work_out: Callable[[Any], frozenset[int]], memory: Memory) -> None:
+        super().__init__()
+        self._work_out = work_out
+        self._memory = memory
+        memory.watch(self)
+
+    def __missing__(self, value: Any) -> frozenset[int]:
+        found = self._work_out(value)
+        if isinstance(value, str):
+            if len(value) <= MAX_LENGTH:
+                self._memory.spend(len(value))
+                self[value] = found
+        elif value is MISSING or value is None or (type(value) is int and 1 < value < _EXACT):
+            self._memory.spend(0)
+            self[value] = found
+        return found

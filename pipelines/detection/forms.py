@@ -1,0 +1,283 @@
+"""Conditions over atoms: the intermediate form, prepared for asking it millions of times.
+
+    Or(Item(T, EndsWith("\\\\a.exe")), Item(T, EndsWith("\\\\b.exe")))      atom 7 of targets T
+    And(that, Not(Item(U, Contains("helper"))))                    AllOf(Some{7}, NoneOf(Some{12}))
+
+An **atom** is a question to one field that is answered for a value once and for all: some of a set
+of predicates holds. Whoever has the set of atoms that are true of an event can say of each form
+whether it holds, without the event.
+
+Two kinds of leaves cannot be answered so. A reference to another field is taken to hold where that
+makes the form hold sooner, so that a form never misses; its rule's matches are confirmed. A keyword
+is taken not to hold: the forms are those of events in which no keyword stands.
+"""
+
+from collections import defaultdict
+from collections.abc import Callable, Iterable, Iterator, Set
+from dataclasses import dataclass, field
+
+from tocsin.pipelines.detection.ir import (
+    And,
+    AtLeast,
+    Item,
+    Keyword,
+    Node,
+    Not,
+    Or,
+    Predicate,
+    Reference,
+    Selection,
+)
+
+Targets = tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Some:
+    """At least one of `atoms` is true."""
+
+    atoms: frozenset[int]
+
+
+@dataclass(frozen=True, slots=True)
+class AllOf:
+    """All `children` hold."""
+
+    children: "tuple[Form, ...]"
+
+
+@dataclass(frozen=True, slots=True)
+class AnyOf:
+    """Some of `children` holds."""
+
+    children: "tuple[Form, ...]"
+
+
+@dataclass(frozen=True, slots=True)
+class CountOf:
+    """At least `count` of `children` hold."""
+
+    count: int
+    children: "tuple[Form, ...]"
+
+
+@dataclass(frozen=True, slots=True)
+class NoneOf:
+    """`child` does not hold."""
+
+    child: "Form"
+
+
+Form = Some | AllOf | AnyOf | CountOf | NoneOf
+
+TRUE = AllOf(())
+FALSE = AnyOf(())
+
+
+@dataclass(frozen=True, slots=True)
+class Atom:
+    """Of the field that `targets` lead to, some of `predicates` holds."""
+
+    targets: Targets
+    predicates: frozenset[Predicate]
+
+
+@dataclass(slots=True)
+class Atoms:
+    """All atoms of some rules, numbered as they come; equal ones are one."""
+
+    known: list[Atom] = field(default_factory=list)
+    _numbers: dict[Atom, int] = field(default_factory=dict)
+
+    def number(self, targets: Targets, predicates: Iterable[Predicate]) -> int:
+        """The number of the atom."""
+        atom = Atom(targets, frozenset(predicates))
+        number = self._numbers.get(atom)
+        if number is None:
+            number = self._numbers[atom] = len(self.known)
+            self.known.append(atom)
+        return number
+
+
+def form_of(node: Node, atoms: Atoms, *, wanted: bool = True) -> Form:
+    """The form of `node`; `wanted` is whether its holding makes the whole hold sooner."""
+    match node:
+        case Selection(_, child):
+            return form_of(child, atoms, wanted=wanted)
+        case Not(child):
+            return none_of(form_of(child, atoms, wanted=not wanted))
+        case And(children):
+            return all_of(form_of(child, atoms, wanted=wanted) for child in children)
+        case AtLeast(count, children):
+            return at_least(count, [form_of(child, atoms, wanted=wanted) for child in children])
+        case Or():
+            return _form_of_or(node, atoms, wanted)
+        case Keyword():
+            return FALSE
+        case Item(_, Reference(), _):
+            return TRUE if wanted else FALSE
+    return Some(frozenset((atoms.number(node.targets, (node.predicate,)),)))
+
+
+def _form_of_or(node: Or, atoms: Atoms, wanted: bool) -> Form:
+    """Alternatives about one field are one atom."""
+    by_targets: dict[Targets, list[Predicate]] = defaultdict(list)
+    others: list[Form] = []
+    for child in _alternatives(node):
+        if isinstance(child, Item) and not isinstance(child.predicate, Reference):
+            by_targets[child.targets].append(child.predicate)
+        else:
+            others.append(form_of(child, atoms, wanted=wanted))
+    numbers = frozenset(atoms.number(targets, found) for targets, found in by_targets.items())
+    return any_of([Some(numbers), *others] if numbers else others)
+
+
+def _alternatives(node: Node) -> Iterator[Node]:
+    match node:
+        case Or(children):
+            for child in children:
+                yield from _alternatives(child)
+        case Selection(_, child):
+            yield from _alternatives(child)
+        case _:
+            yield node
+
+
+def all_of(forms: Iterable[Form]) -> Form:
+    """All of `forms`, as simply as it can be said."""
+    children: list[Form] = []
+    for form in forms:
+        if form == FALSE:
+            return FALSE
+        children.extend(form.children if isinstance(form, AllOf) else (form,))
+    return children[0] if len(children) == 1 else AllOf(tuple(children))
+
+
+def any_of(forms: Iterable[Form]) -> Form:
+    """Some of `forms`, as simply as it can be said."""
+    atoms: set[int] = set()
+    children: list[Form] = []
+    for form in forms:
+        if form == TRUE:
+            return TRUE
+        for part in form.children if isinstance(form, AnyOf) else (form,):
+            if isinstance(part, Some):
+                atoms |= part.atoms
+            else:
+                children.append(part)
+    if atoms:
+        children.insert(0, Some(frozenset(atoms)))
+    return children[0] if len(children) == 1 else AnyOf(tuple(children))
+
+
+def at_least(count: int, forms: Iterable[Form]) -> Form:
+    """`count` of `forms`, as simply as it can be said."""
+    open_ones: list[Form] = []
+    for form in forms:
+        if form == TRUE:
+            count -= 1
+        elif form != FALSE:
+            open_ones.append(form)
+    if count <= 0:
+        return TRUE
+    if count > len(open_ones):
+        return FALSE
+    if count == len(open_ones):
+        return all_of(open_ones)
+    return any_of(open_ones) if count == 1 else CountOf(count, tuple(open_ones))
+
+
+def none_of(form: Form) -> Form:
+    """The complement of `form`."""
+    if isinstance(form, NoneOf):
+        return form.child
+    if form == TRUE:
+        return FALSE
+    return TRUE if form == FALSE else NoneOf(form)
+
+
+def fold(form: Form, known: Set[int], true: Set[int]) -> Form:
+    """What is left of `form` when of the atoms `known` just those in `true` are true."""
+    match form:
+        case Some(atoms):
+            if not atoms.isdisjoint(true):
+                return TRUE
+            rest = atoms - known
+            return Some(rest) if rest else FALSE
+        case AllOf(children):
+            return all_of(fold(child, known, true) for child in children)
+        case AnyOf(children):
+            return any_of(fold(child, known, true) for child in children)
+        case CountOf(count, children):
+            return at_least(count, [fold(child, known, true) for child in children])
+        case NoneOf(child):
+            return none_of(fold(child, known, true))
+
+
+def atoms_of(form: Form) -> Iterator[int]:
+    """Every atom that the form looks at, some perhaps twice."""
+    match form:
+        case Some(atoms):
+            yield from atoms
+        case AllOf(children) | AnyOf(children) | CountOf(_, children):
+            for child in children:
+                yield from atoms_of(child)
+        case NoneOf(child):
+            yield from atoms_of(child)
+
+
+Test = Callable[[Set[int]], bool]
+"""Whether a form holds where a set of atoms is true."""
+
+
+def test_of(form: Form) -> Test:
+    """The form as a function."""
+    match form:
+        case Some(atoms):
+            return lambda true: not atoms.isdisjoint(true)
+        case NoneOf(Some(atoms)):
+            return atoms.isdisjoint
+        case NoneOf(child):
+            negated = test_of(child)
+            return lambda true: not negated(true)
+        case AllOf(children):
+            every = tuple(map(test_of, children))
+            return lambda true: all(test(true) for test in every)
+        case AnyOf(children):
+            some = tuple(map(test_of, children))
+            return lambda true: any(test(true) for test in some)
+        case CountOf(count, children):
+            tests = tuple(map(test_of, children))
+            return lambda true: sum(test(true) for test in tests) >= count
+
+
+def clauses_of(form: Form, rarity: Callable[[Set[int]], float]) -> list[frozenset[int]]:
+    """Sets of atoms, of each of which one must be true where the form holds.
+
+    They are necessary, not enough. Of an alternative's clauses the rarest speaks for it.
+    """
+    match form:
+        case Some(atoms):
+            return [atoms]
+        case AllOf(children):
+            return [clause for child in children for clause in clauses_of(child, rarity)]
+        case AnyOf(children) | CountOf(_, children):
+            chosen = []
+            for child in children:
+                clauses = clauses_of(child, rarity)
+                if not clauses:
+                    return []
+                chosen.append(min(clauses, key=rarity))
+            return [frozenset().union(*chosen)] if chosen else []
+        case NoneOf():
+            return []
+
+
+def is_clauses(form: Form) -> bool:
+    """Whether the clauses of the form say all that it says."""
+    match form:
+        case Some():
+            return True
+        case AllOf(children):
+            return all(isinstance(child, Some) for child in children)
+    return False

@@ -9,6 +9,7 @@ from types import ModuleType
 
 import pytest
 from kafka import KafkaAdminClient, TopicPartition
+from kafka.errors import KafkaError
 
 from tocsin.pipelines.connectors import kafka as connector
 
@@ -183,3 +184,37 @@ def test_sending_ends_when_told_to_stop(services: ModuleType, tmp_path: Path) ->
             producer, [connector.Outgoing("gone", b"x")], stop=lambda: time.monotonic() > deadline
         )
     connector.close_producer(producer, seconds=1)
+
+
+def test_logging_in(services: ModuleType) -> None:
+    """With the right password records go through; with a wrong one no client opens."""
+    plain, secured, controller = (services.free_port() for _ in range(3))
+    settings = {
+        "controller.quorum.voters": f"1@127.0.0.1:{controller}",
+        "listeners": f"PLAINTEXT://127.0.0.1:{plain},SECURED://127.0.0.1:{secured},"
+        f"CONTROLLER://127.0.0.1:{controller}",
+        "advertised.listeners": f"PLAINTEXT://127.0.0.1:{plain},SECURED://127.0.0.1:{secured}",
+        "listener.security.protocol.map": "PLAINTEXT:PLAINTEXT,SECURED:SASL_PLAINTEXT,"
+        "CONTROLLER:PLAINTEXT",
+        "listener.name.secured.sasl.enabled.mechanisms": "PLAIN",
+        "listener.name.secured.plain.sasl.jaas.config": (
+            'org.apache.kafka.common.security.plain.PlainLoginModule required user_tocsin="right";'
+        ),
+    }
+    login = {"security_protocol": "SASL_PLAINTEXT", "sasl_mechanism": "PLAIN", "username": "tocsin"}
+    with services.start_kafka(port=plain, settings=settings):
+        servers = (f"127.0.0.1:{secured}",)
+        cluster = connector.Cluster(servers, **login, password="right")
+        admin = connector.open_admin(cluster)
+        connector.create_topic(admin, "secured", 1)
+        admin.close()
+        producer = connector.open_producer(cluster)
+        connector.send(producer, [connector.Outgoing("secured", b"x")])
+        producer.close()
+        reader = connector.open_consumer(cluster, "secured-group", "host-1")
+        reader.subscribe(["secured"])
+        assert [message.value for message in drain(reader, 1)] == [b"x"]
+        reader.close()
+
+        with pytest.raises(KafkaError):
+            connector.open_admin(connector.Cluster(servers, **login, password="wrong"))

@@ -62,6 +62,13 @@ class GroupAlert:
         return self.period_start + self.rule.period
 
     @property
+    def window(self) -> tuple[int, int]:
+        """The first window that held, both ends included."""
+        if self.rule.forward:
+            return self.time, self.time + self.rule.timespan
+        return self.time - self.rule.timespan, self.time
+
+    @property
     def level(self) -> str:
         """The level of the rule; of a suppression, the highest of its matches is the same."""
         return self.rule.info.level

@@ -23,6 +23,9 @@ MAX_GROUPS = 16
 MAX_TUPLES = 1_024
 """How many tuples of compared arrays one match brings; the product of arrays has no other end."""
 
+MAX_DIGITS = 1_000
+"""The longest text that counts as a number: three times what the largest double has."""
+
 GLOBAL_KEY = ""
 """The key of the one group of a correlation without group-by."""
 
@@ -149,5 +152,7 @@ def _elements(fields: Mapping[str, Any], targets: Targets) -> list[Canonical]:
 def _numbers(fields: Mapping[str, Any], targets: Targets) -> Iterator[str]:
     value = _present(fields, targets)
     for item in value if isinstance(value, list | tuple) else [value]:
+        if isinstance(item, str) and len(item) > MAX_DIGITS:
+            continue
         if to_decimal(item) is not None:
             yield shortest(item) if isinstance(item, str) else number_text(item)

@@ -125,8 +125,7 @@ class ValueCount:
 
 def to_number(text: str) -> int | Fraction:
     """The exact number of canonical `text`."""
-    # Fraction reads digits in any number; int would stop at the interpreter's limit.
-    return int(text) if len(text) < 4_000 and "." not in text else Fraction(text)
+    return Fraction(text) if "." in text else int(text)
 
 
 def to_double(number: int | Fraction) -> float:

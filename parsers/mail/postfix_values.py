@@ -16,15 +16,14 @@ _SECONDS = re.compile(r"(\d{1,9})(?:\.(\d{1,9}))?", re.ASCII)
 def address(group: str) -> str:
     """The pattern of an address in angle brackets; its text without them is `group`.
 
-    A quoted local part may hold anything, `>` included (RFC 5321 section 4.1.2). The bounds are
-    some times what the RFC allows; without them brackets never closed would cost time.
+    A quoted local part may hold anything, `>` included (RFC 5321 section 4.1.2).
     """
-    return rf'<(?P<{group}>(?:"(?:[^"\\]|\\.){{0,256}}+"|[^">]{{1,256}}+){{0,3}}+)>'
+    return rf'<(?P<{group}>(?:"(?:[^"\\]++|\\.)*+"|[^">]++)*+)>'
 
 
 _PAIR = re.compile(
-    rf"(?:^|, )(?P<key>[a-z_]+)=(?:{address('address')}(?=, |$| \()"
-    r"|(?P<value>[^,]*+(?:,(?! [a-z_]+=)[^,]*+)*+))",
+    rf"(?P<key>[a-z_]+)=(?:{address('address')}(?=, |$| \()"
+    r"|(?P<value>(?!<)[^,]*+(?:,(?! [a-z_]+=)[^,]*+)*+))(?:, )?",
     re.DOTALL,
 )
 
@@ -51,26 +50,17 @@ def read_pairs(text: str) -> dict[str, str]:
 
     What follows `status=` is a reply of the other side, which may look like pairs.
     """
-    start = _status_place(text)
     pairs: dict[str, str] = {}
-    own = text if start < 0 else text[:start]
-    for match in _PAIR.finditer(own):
-        value = match["address"]
-        pairs.setdefault(match["key"], match["value"] if value is None else value)
-    if start >= 0:
-        pairs["status"] = text[start + 9 :]
+    place = 0
+    # One after the other: a search would find pairs within an address that is never closed.
+    while match := _PAIR.match(text, place):
+        key, value = match["key"], match["address"]
+        if key == "status":
+            pairs[key] = text[match.end("key") + 1 :]
+            break
+        pairs.setdefault(key, match["value"] if value is None else value)
+        place = match.end()
     return pairs
-
-
-def _status_place(text: str) -> int:
-    """Where `, status=` stands outside quotes, in which the writer of an address could put it."""
-    counted, quotes, place = 0, 0, text.find(", status=")
-    while place >= 0:
-        quotes += text.count('"', counted, place) - text.count('\\"', counted, place)
-        if quotes % 2 == 0:
-            return place
-        counted, place = place, text.find(", status=", place + 1)
-    return -1
 
 
 def address_text(text: str) -> str:

@@ -69,7 +69,8 @@ SSHD: Messages = {
     ),
     "PAM:": (
         _login(
-            r"PAM: (?P<reason>[A-Za-z ]+?) for (?:illegal user )?(?P<user>.*) from (?P<address>\S+)",
+            r"PAM: (?P<reason>[A-Za-z ]+?) for (?:illegal user )?(?P<user>.*) "
+            r"from (?P<address>\S+)",
             "failure",
             "Failed",
         ),

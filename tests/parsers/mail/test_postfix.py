@@ -3,7 +3,7 @@
 from datetime import UTC, datetime
 
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from tocsin.parsers.context import Context, ParseError
@@ -23,6 +23,8 @@ hostile = st.lists(pieces, max_size=6).map("".join)
 
 
 @given(hostile)
+@example("x\\\\")
+@example(">, relay=evil[6.6.6.6]:25" * 20)
 def test_a_quoted_address_cannot_forge_the_rest_of_a_delivery(local: str):
     """Relay, result and code are Postfix's, whatever the quoted part of the recipient holds."""
     event = parse(

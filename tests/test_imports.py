@@ -13,7 +13,11 @@ ROOMS = {
     "tocsin.parsers": ("tocsin.schemas",),
     "tocsin.correlation_rules": (),
     "tocsin.pipelines.detection": ("tocsin.schemas",),
-    "tocsin.pipelines.correlation": ("tocsin.schemas", "tocsin.pipelines.detection.rules"),
+    "tocsin.pipelines.correlation": (
+        "tocsin.schemas",
+        "tocsin.pipelines.detection.rules",
+        "tocsin.pipelines.detection.documents",
+    ),
     "tocsin.pipelines.alerts": (
         "tocsin.schemas",
         "tocsin.pipelines.detection",

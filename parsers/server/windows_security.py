@@ -60,6 +60,19 @@ _FAILURES = {
     "0xc00002ee": "Error occurred during logon",
     "0xc0000413": "Machine protected by an authentication firewall",
 }
+_REASONS = {
+    "%%2304": "An Error occured during Logon.",
+    "%%2305": "The specified user account has expired.",
+    "%%2306": "The NetLogon component is not active.",
+    "%%2307": "Account locked out.",
+    "%%2308": "The user has not been granted the requested logon type at this machine.",
+    "%%2309": "The specified account's password has expired.",
+    "%%2310": "Account currently disabled.",
+    "%%2311": "Account logon time restriction violation.",
+    "%%2312": "User not allowed to logon at this computer.",
+    "%%2313": "Unknown user name or bad password.",
+}
+"""Messages of the Security log's message table, which forwarded events leave unexpanded."""
 _PROTOCOLS = {"1": "icmp", "2": "igmp", "6": "tcp", "17": "udp", "47": "gre", "58": "ipv6-icmp"}
 _DIRECTIONS = {
     "%%14592": "ingress",
@@ -143,7 +156,7 @@ _LOGON_FAILURE: tuple[Step, ...] = (
     *_LOGON,
     ("Status", _failure("winlog.logon.failure.status")),
     ("SubStatus", _failure("winlog.logon.failure.sub_status")),
-    ("FailureReason", text("winlog.logon.failure.reason")),
+    ("FailureReason", choice("winlog.logon.failure.reason", _REASONS, otherwise=True)),
 )
 _LOGOFF: tuple[Step, ...] = (
     *_TARGET,

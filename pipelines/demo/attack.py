@@ -7,7 +7,8 @@ from tocsin.pipelines.demo.city import ACCOUNTS, STAFF, WATERWORKS
 from tocsin.pipelines.demo.clock import MINUTE_MS, SECOND_MS, at
 from tocsin.pipelines.demo.dice import Dice
 from tocsin.pipelines.demo.internet import KNOCKED_PORTS
-from tocsin.pipelines.demo.mail import Entry, Letter, letter
+from tocsin.pipelines.demo.lines import Entry
+from tocsin.pipelines.demo.mail import Letter, letter
 from tocsin.pipelines.demo.sysmon import Program
 from tocsin.pipelines.demo.windows import SYSTEM, Account, domain_account
 from tocsin.pipelines.demo.windows_day import (
@@ -61,10 +62,10 @@ def _probing(dice: Dice) -> Iterator[Entry]:
     line = fortigate.intrusion(
         ms, (CONTROLLER, COUNTRY), (city.WEB.address, 443), signature, "detected"
     )
-    yield "fortigate", ms, line
+    yield "fortigate", line
     for number, person in enumerate(STAFF[:14]):
         ms = at("07:02") + number * 70 * SECOND_MS + dice.below(9_000)
-        yield "fortigate", ms, fortigate.vpn_login_failure(ms, GUESSER, person.user, COUNTRY)
+        yield "fortigate", fortigate.vpn_login_failure(ms, GUESSER, person.user, COUNTRY)
 
 
 def _phishing(dice: Dice) -> Iterator[Entry]:
@@ -86,35 +87,35 @@ def _phishing(dice: Dice) -> Iterator[Entry]:
         yield from letter(dice, at("08:41:07") + number * 19 * SECOND_MS, mail)
     ms = at("08:52:31")
     path = f"/home/v.okafor/Downloads/{ATTACHMENT}"
-    yield "clamav", ms, antivirus.found(ms, "lib-pc-03", path, SIGNATURE)
+    yield "clamav", antivirus.found(ms, "lib-pc-03", path, SIGNATURE)
 
 
 def _foothold(dice: Dice) -> Iterator[Entry]:
     host, user = VICTIM.host, account_of(VICTIM)
     ms = at("08:58:12")
-    yield "windows", ms, sysmon.file_created(ms, host, user, OUTLOOK, _OPENED)
+    yield "windows", sysmon.file_created(ms, host, user, OUTLOOK, _OPENED)
     ms += 2_400
-    yield "windows", ms, sysmon.process(dice, ms, host, user, ATTACHED, OUTLOOK)
+    yield "windows", sysmon.process(dice, ms, host, user, ATTACHED, OUTLOOK)
     ms += 41 * SECOND_MS
     shell = Program(_SHELL, f"powershell.exe -NoP -W Hidden -EncodedCommand {_ENCODED}", 9102)
-    yield "windows", ms, sysmon.process(dice, ms, host, user, shell, ATTACHED)
-    yield "windows", ms + 900, sysmon.file_created(ms + 900, host, user, shell, _DROPPED)
+    yield "windows", sysmon.process(dice, ms, host, user, shell, ATTACHED)
+    yield "windows", sysmon.file_created(ms + 900, host, user, shell, _DROPPED)
 
     ms = at("09:05:40")
     key = f"HKU\\{VICTIM.sid}_Classes\\ms-settings\\shell\\open\\command\\(Default)"
-    yield "windows", ms, sysmon.registry_set(ms, host, user, shell, key, _DROPPED)
+    yield "windows", sysmon.registry_set(ms, host, user, shell, key, _DROPPED)
     ms += 3_000
-    yield "windows", ms, sysmon.process(dice, ms, host, user, _FODHELPER, shell)
+    yield "windows", sysmon.process(dice, ms, host, user, _FODHELPER, shell)
     ms += 800
-    yield "windows", ms, sysmon.process(dice, ms, host, user, IMPLANT, _FODHELPER)
+    yield "windows", sysmon.process(dice, ms, host, user, IMPLANT, _FODHELPER)
     ms = at("09:08:03")
-    yield "windows", ms, windows.protection_disabled(ms, host)
+    yield "windows", windows.protection_disabled(ms, host)
     ms = at("09:09:15")
     again = Program(_SHELL, f"powershell.exe -ep bypass -enc {_ENCODED}", 9377)
-    yield "windows", ms, sysmon.process(dice, ms, host, user, again, IMPLANT)
+    yield "windows", sysmon.process(dice, ms, host, user, again, IMPLANT)
     ms = at("09:10:20")
     key = f"HKU\\{VICTIM.sid}\\Software\\Microsoft\\Windows\\CurrentVersion\\Run\\LedgerSync"
-    yield "windows", ms, sysmon.registry_set(ms, host, user, IMPLANT, key, _DROPPED)
+    yield "windows", sysmon.registry_set(ms, host, user, IMPLANT, key, _DROPPED)
 
 
 def _beacon(dice: Dice) -> Iterator[Entry]:
@@ -131,7 +132,7 @@ def _beacon(dice: Dice) -> Iterator[Entry]:
             seconds=1,
             countries=("Reserved", COUNTRY),
         )
-        yield "fortigate", ms, line
+        yield "fortigate", line
 
 
 def _scan(dice: Dice) -> Iterator[Entry]:
@@ -145,7 +146,7 @@ def _scan(dice: Dice) -> Iterator[Entry]:
             "SMB",
             action="deny",
         )
-        yield "fortigate", ms, line
+        yield "fortigate", line
     for number in range(90):
         ms = at("10:22:05") + number * 700 + dice.below(300)
         port = 1 + number * 37
@@ -157,7 +158,7 @@ def _scan(dice: Dice) -> Iterator[Entry]:
             f"tcp/{port}",
             action="deny",
         )
-        yield "fortigate", ms, line
+        yield "fortigate", line
 
 
 def _passwords(dice: Dice) -> Iterator[Entry]:
@@ -165,27 +166,27 @@ def _passwords(dice: Dice) -> Iterator[Entry]:
     for number, person in enumerate(STAFF[:45]):
         ms = at("10:40:30") + number * 8 * SECOND_MS + dice.below(2_000)
         line = windows.failed_logon(dice, ms, host, account_of(person), 3, source)
-        yield "windows", ms, line
+        yield "windows", line
     backup = domain_account(city.SERVICE_ACCOUNT, 1060)
     for number in range(60):
         ms = at("10:52:00") + number * 5 * SECOND_MS + dice.below(1_500)
-        yield "windows", ms, windows.failed_logon(dice, ms, host, backup, 3, source)
+        yield "windows", windows.failed_logon(dice, ms, host, backup, 3, source)
     ms = at("10:57:21")
-    yield "windows", ms, windows.logon(dice, ms, host, backup, 3, source)
-    yield "windows", ms + 4, windows.special_privileges(dice, ms + 4, host, backup)
+    yield "windows", windows.logon(dice, ms, host, backup, 3, source)
+    yield "windows", windows.special_privileges(dice, ms + 4, host, backup)
 
 
 def _lateral_movement(dice: Dice) -> Iterator[Entry]:
     host = city.FILES.name
     ms = at("11:05:48")
     command = "%COMSPEC% /C start /b \\\\127.0.0.1\\ADMIN$\\ledgersync.exe -s"
-    yield "windows", ms, windows.service_installed(ms, host, "LedgerSvc", command, "LocalSystem")
+    yield "windows", windows.service_installed(ms, host, "LedgerSvc", command, "LocalSystem")
     ms += 2_000
     remote = Program("C:\\Windows\\ledgersync.exe", "ledgersync.exe -s", 4711)
-    yield "windows", ms, sysmon.process(dice, ms, host, SYSTEM, remote, SERVICES)
+    yield "windows", sysmon.process(dice, ms, host, SYSTEM, remote, SERVICES)
     ms = at("11:09:30")
     target = "C:\\Windows\\System32\\lsass.exe"
-    yield "windows", ms, sysmon.process_access(ms, host, SYSTEM, remote, target)
+    yield "windows", sysmon.process_access(ms, host, SYSTEM, remote, target)
 
 
 def _new_administrator(dice: Dice) -> Iterator[Entry]:
@@ -194,14 +195,14 @@ def _new_administrator(dice: Dice) -> Iterator[Entry]:
     new = domain_account("helpdesk2", 1388)
     host = city.DC.name
     ms = at("11:20:11")
-    yield "windows", ms, windows.logon(dice, ms, host, thief, 3, source)
+    yield "windows", windows.logon(dice, ms, host, thief, 3, source)
     ms += 20_000
-    yield "windows", ms, windows.account_created(dice, ms, host, new, thief)
+    yield "windows", windows.account_created(dice, ms, host, new, thief)
     ms += 9_000
     group = ("Domain Admins", 512)
-    yield "windows", ms, windows.added_to_group(dice, ms, host, new, group, thief)
+    yield "windows", windows.added_to_group(dice, ms, host, new, group, thief)
     ms = at("11:31:02")
-    yield "windows", ms, windows.logon(dice, ms, host, new, 10, source)
+    yield "windows", windows.logon(dice, ms, host, new, 10, source)
 
 
 def _waterworks(dice: Dice) -> Iterator[Entry]:
@@ -209,38 +210,38 @@ def _waterworks(dice: Dice) -> Iterator[Entry]:
     for number, port in enumerate(ports):
         ms = at("11:46") + number * 4 * SECOND_MS + dice.below(900)
         line = netfilter.blocked(dice, ms, WATERWORKS, GUESSER, port)
-        yield "netfilter", ms, line
+        yield "netfilter", line
     host = city.JUMP.name
     for number in range(75):
         ms = at("11:55") + number * 9 * SECOND_MS + dice.below(3_000)
         source = (GUESSER, dice.between(30_000, 62_000))
         if number % 5 == 0:
             line = netfilter.forwarded_ssh(dice, ms - 700, WATERWORKS, source)
-            yield "netfilter", ms - 700, line
+            yield "netfilter", line
         line = linux.failed_password(ms, host, "operator", source, known=True)
-        yield "linux", ms, line
+        yield "linux", line
     ms, source = at("12:06:48"), (GUESSER, 50_112)
-    yield "netfilter", ms - 900, netfilter.forwarded_ssh(dice, ms - 900, WATERWORKS, source)
+    yield "netfilter", netfilter.forwarded_ssh(dice, ms - 900, WATERWORKS, source)
     for line in linux.accepted(dice, ms, host, "operator", source, "password"):
-        yield "linux", ms, line
+        yield "linux", line
 
 
 def _root(_dice: Dice) -> Iterator[Entry]:
     host = city.JUMP.name
     ms = at("12:16:02")
-    yield "linux", ms, linux.sudo(ms, host, "operator", "list")
+    yield "linux", linux.sudo(ms, host, "operator", "list")
     ms = at("12:17:20")
-    yield "linux", ms, linux.sudo(ms, host, "operator", "/usr/bin/bash")
+    yield "linux", linux.sudo(ms, host, "operator", "/usr/bin/bash")
     ms = at("12:21:33")
-    yield "linux", ms, linux.line(ms, host, "crontab", "(root) BEGIN EDIT (root)", 20_144)
+    yield "linux", linux.line(ms, host, "crontab", "(root) BEGIN EDIT (root)", 20_144)
     ms += 31_000
-    yield "linux", ms, linux.line(ms, host, "crontab", "(root) REPLACE (root)", 20_144)
+    yield "linux", linux.line(ms, host, "crontab", "(root) REPLACE (root)", 20_144)
     ms = at("12:26:10")
     text = (
         "new user: name=sysbackup, UID=0, GID=0, home=/var/lib/sysbackup, shell=/bin/bash, "
         "from=/dev/pts/1"
     )
-    yield "linux", ms, linux.line(ms, host, "useradd", text, 20_301)
+    yield "linux", linux.line(ms, host, "useradd", text, 20_301)
 
 
 def _spreading(dice: Dice) -> Iterator[Entry]:
@@ -262,7 +263,7 @@ def _spreading(dice: Dice) -> Iterator[Entry]:
     ):
         ms = at(time)
         path = f"/home/{user}/Downloads/{ATTACHMENT}"
-        yield "clamav", ms, antivirus.found(ms, host, path, SIGNATURE)
+        yield "clamav", antivirus.found(ms, host, path, SIGNATURE)
 
 
 def _exfiltration(dice: Dice) -> Iterator[Entry]:
@@ -279,12 +280,12 @@ def _exfiltration(dice: Dice) -> Iterator[Entry]:
             seconds=dice.between(140, 170),
             countries=("Reserved", COUNTRY),
         )
-        yield "fortigate", ms, line
+        yield "fortigate", line
     for number in range(4):
         ms = at("15:06") + number * 17 * SECOND_MS
         request = "POST /uploads/harbour-festival.php"
         line = web.access(ms, CONTROLLER, request, 200, 1_204 + number, agent="curl/8.5.0")
-        yield "nginx", ms, line
+        yield "nginx", line
 
 
 def _impact(dice: Dice) -> Iterator[Entry]:
@@ -293,14 +294,14 @@ def _impact(dice: Dice) -> Iterator[Entry]:
     ms = at("15:30:40")
     command = "vssadmin.exe Delete Shadows /All /Quiet"
     shadow = Program("C:\\Windows\\System32\\vssadmin.exe", command, 5520)
-    yield "windows", ms, sysmon.process(dice, ms, host, thief, shadow, EXPLORER)
+    yield "windows", sysmon.process(dice, ms, host, thief, shadow, EXPLORER)
     locker = Program("C:\\Windows\\Temp\\ledgerlock.exe", "ledgerlock.exe D:\\Shares", 5601)
     ms += 20_000
-    yield "windows", ms, sysmon.process(dice, ms, host, thief, locker, EXPLORER)
+    yield "windows", sysmon.process(dice, ms, host, thief, locker, EXPLORER)
     for number in range(420):
         ms += dice.between(200, 900)
         department = ("Council", "Finance", "Permits", "Schools")[number % 4]
         path = f"D:\\Shares\\{department}\\document-{number:04}.docx.ledger"
-        yield "windows", ms, sysmon.file_created(ms, host, thief, locker, path)
+        yield "windows", sysmon.file_created(ms, host, thief, locker, path)
     ms = at("15:51:09")
-    yield "windows", ms, windows.log_cleared(ms, host, thief)
+    yield "windows", windows.log_cleared(ms, host, thief)

@@ -18,9 +18,7 @@ from tocsin.pipelines.demo.internet import (
     WebSite,
     strangers,
 )
-
-Line = tuple[int, str]
-"""A log line and its time, milliseconds since midnight."""
+from tocsin.pipelines.demo.lines import Line
 
 _APPLICATIONS = (
     ("HTTPS.BROWSER", "Web.Client"),
@@ -72,12 +70,12 @@ def _browsing(dice: Dice, person: Person) -> Iterator[Line]:
         site: WebSite = dice.pick(BLOCKED_SITES if blocked else SITES)
         source = (person.address, _port(dice))
         if dice.chance(0.22) or blocked:
-            yield ms, fortigate.webfilter(ms, source, person.user, site, dice.pick(_PATHS))
+            yield fortigate.webfilter(ms, source, person.user, site, dice.pick(_PATHS))
         if blocked:
             continue
         application = dice.pick(_APPLICATIONS)
         if dice.chance(0.12):
-            yield ms, fortigate.application(ms, source, site, *application)
+            yield fortigate.application(ms, source, site, *application)
         seconds = dice.amount(1, 240)
         end = min(ms + seconds * 1000, DAY_MS - 1)
         line = fortigate.traffic(
@@ -93,7 +91,7 @@ def _browsing(dice: Dice, person: Person) -> Iterator[Line]:
             countries=("Reserved", site.country),
             application=application,
         )
-        yield end, line
+        yield line
 
 
 def _to_servers(dice: Dice, people: list[Person]) -> Iterator[Line]:
@@ -106,20 +104,17 @@ def _to_servers(dice: Dice, people: list[Person]) -> Iterator[Line]:
             ms = dice.moment(OFFICE)
             person = dice.pick(group)
             server, port, service, proto = dice.pick(_SERVER_SERVICES)
-            yield (
+            yield fortigate.traffic(
                 ms,
-                fortigate.traffic(
-                    ms,
-                    policy,
-                    (person.address, _port(dice)),
-                    (server.address, port),
-                    service,
-                    action="accept" if proto == 17 else "close",
-                    sent=dice.amount(60, 60_000 if port == 445 else 4_000),
-                    received=dice.amount(120, 2_000_000 if port == 445 else 9_000),
-                    seconds=dice.amount(0, 600),
-                    proto=proto,
-                ),
+                policy,
+                (person.address, _port(dice)),
+                (server.address, port),
+                service,
+                action="accept" if proto == 17 else "close",
+                sent=dice.amount(60, 60_000 if port == 445 else 4_000),
+                received=dice.amount(120, 2_000_000 if port == 445 else 9_000),
+                seconds=dice.amount(0, 600),
+                proto=proto,
             )
 
 
@@ -131,25 +126,22 @@ def _inbound(dice: Dice) -> Iterator[Line]:
         for _ in range(count):
             ms = dice.moment(PUBLIC)
             source = f"198.18.{dice.between(100, 220)}.{dice.between(1, 254)}"
-            yield (
+            yield fortigate.traffic(
                 ms,
-                fortigate.traffic(
-                    ms,
-                    policy,
-                    (source, _port(dice)),
-                    (server.address, port),
-                    service,
-                    sent=dice.amount(800, 90_000),
-                    received=dice.amount(600, 400_000),
-                    seconds=dice.amount(1, 60),
-                    countries=(dice.pick(COUNTRIES), "Reserved"),
-                ),
+                policy,
+                (source, _port(dice)),
+                (server.address, port),
+                service,
+                sent=dice.amount(800, 90_000),
+                received=dice.amount(600, 400_000),
+                seconds=dice.amount(1, 60),
+                countries=(dice.pick(COUNTRIES), "Reserved"),
             )
     for _ in range(45):
         ms = dice.moment(ALWAYS)
         attacker = (f"198.19.{dice.below(256)}.{dice.between(1, 254)}", dice.pick(COUNTRIES))
         target = (city.WEB.address, 443)
-        yield ms, fortigate.intrusion(ms, attacker, target, dice.pick(_ATTACKS), "dropped")
+        yield fortigate.intrusion(ms, attacker, target, dice.pick(_ATTACKS), "dropped")
 
 
 def _machines(dice: Dice) -> Iterator[Line]:
@@ -157,51 +149,42 @@ def _machines(dice: Dice) -> Iterator[Line]:
     for server in (*city.WINDOWS_SERVERS, city.LOGS, city.DATABASE):
         for ms in dice.rhythm(0, DAY_MS - HOUR_MS, HOUR_MS, HOUR_MS // 2):
             site = dice.pick(SITES[:3])
-            yield (
-                ms,
-                fortigate.traffic(
-                    ms,
-                    fortigate.SERVERS_OUT,
-                    (server.address, _port(dice)),
-                    (site.address, 443),
-                    "HTTPS",
-                    sent=dice.amount(2_000, 30_000),
-                    received=dice.amount(10_000, 60_000_000),
-                    seconds=dice.between(2, 90),
-                    countries=("Reserved", site.country),
-                ),
-            )
-    for ms in dice.rhythm(at("01:00"), at("04:00"), 10 * MINUTE_MS, MINUTE_MS):
-        yield (
-            ms,
-            fortigate.traffic(
+            yield fortigate.traffic(
                 ms,
                 fortigate.SERVERS_OUT,
-                (city.BACKUP.address, _port(dice)),
-                (city.OFFSITE_BACKUP, 443),
+                (server.address, _port(dice)),
+                (site.address, 443),
                 "HTTPS",
-                sent=dice.between(700_000_000, 1_400_000_000),
-                received=dice.between(400_000, 900_000),
-                seconds=dice.between(400, 580),
-                countries=("Reserved", "Ireland"),
-            ),
+                sent=dice.amount(2_000, 30_000),
+                received=dice.amount(10_000, 60_000_000),
+                seconds=dice.between(2, 90),
+                countries=("Reserved", site.country),
+            )
+    for ms in dice.rhythm(at("01:00"), at("04:00"), 10 * MINUTE_MS, MINUTE_MS):
+        yield fortigate.traffic(
+            ms,
+            fortigate.SERVERS_OUT,
+            (city.BACKUP.address, _port(dice)),
+            (city.OFFSITE_BACKUP, 443),
+            "HTTPS",
+            sent=dice.between(700_000_000, 1_400_000_000),
+            received=dice.between(400_000, 900_000),
+            seconds=dice.between(400, 580),
+            countries=("Reserved", "Ireland"),
         )
     for _ in range(900):
         ms = dice.moment(OFFICE)
         address = f"198.18.{dice.between(100, 220)}.{dice.between(1, 254)}"
-        yield (
+        yield fortigate.traffic(
             ms,
-            fortigate.traffic(
-                ms,
-                fortigate.DMZ_OUT,
-                (city.MX.address, _port(dice)),
-                (address, 25),
-                "SMTP",
-                sent=dice.amount(2_000, 8_000_000),
-                received=dice.amount(500, 4_000),
-                seconds=dice.amount(1, 30),
-                countries=("Reserved", dice.pick(COUNTRIES)),
-            ),
+            fortigate.DMZ_OUT,
+            (city.MX.address, _port(dice)),
+            (address, 25),
+            "SMTP",
+            sent=dice.amount(2_000, 8_000_000),
+            received=dice.amount(500, 4_000),
+            seconds=dice.amount(1, 30),
+            countries=("Reserved", dice.pick(COUNTRIES)),
         )
 
 
@@ -211,24 +194,21 @@ def _knocking(dice: Dice) -> Iterator[Line]:
         start = dice.moment(ALWAYS)
         for _ in range(dice.amount(1, 40)):
             ms = min(start + dice.below(HOUR_MS), DAY_MS - 1)
-            yield ms, _knock(dice, ms, stranger)
+            yield _knock(dice, ms, stranger)
     for printer in range(1, 7):
         for ms in dice.rhythm(0, DAY_MS - HOUR_MS, 20 * MINUTE_MS, MINUTE_MS):
             source = (f"10.10.50.{printer}", _port(dice))
-            yield (
+            yield fortigate.traffic(
                 ms,
-                fortigate.traffic(
-                    ms,
-                    fortigate.LAN_DENY,
-                    source,
-                    (city.DC.address, 9100),
-                    "tcp/9100",
-                    action="deny",
-                ),
+                fortigate.LAN_DENY,
+                source,
+                (city.DC.address, 9100),
+                "tcp/9100",
+                action="deny",
             )
 
 
-def _knock(dice: Dice, ms: int, stranger: Stranger) -> str:
+def _knock(dice: Dice, ms: int, stranger: Stranger) -> Line:
     port, service = dice.pick(KNOCKED_PORTS)
     source = (stranger.address, dice.between(1_024, 65_000))
     if dice.chance(0.3):
@@ -250,33 +230,30 @@ def _remote_work(dice: Dice, people: list[Person]) -> Iterator[Line]:
         start = at("07:20") + dice.below(2 * HOUR_MS)
         if dice.chance(0.3):
             mistake = start - dice.between(8_000, 40_000)
-            yield (
-                mistake,
-                fortigate.vpn_login_failure(mistake, remote, person.user, "United Kingdom"),
-            )
+            yield fortigate.vpn_login_failure(mistake, remote, person.user, "United Kingdom")
         tunnel = (1_200_000 + number, f"10.10.60.{number}")
-        yield start, fortigate.vpn_tunnel(start, remote, person.user, tunnel, None)
+        yield fortigate.vpn_tunnel(start, remote, person.user, tunnel, None)
         end = start + 4 * HOUR_MS
         volume = (dice.amount(5_000_000, 90_000_000), dice.amount(30_000_000, 400_000_000))
-        yield end, fortigate.vpn_tunnel(end, remote, person.user, tunnel, volume)
+        yield fortigate.vpn_tunnel(end, remote, person.user, tunnel, volume)
     for _ in range(40):
         ms = dice.moment(ALWAYS)
         address = f"198.19.{dice.below(256)}.{dice.between(1, 254)}"
         user = dice.pick(("admin", "test", "vpn", "guest", "user", "fortinet"))
-        yield ms, fortigate.vpn_login_failure(ms, address, user, dice.pick(COUNTRIES))
+        yield fortigate.vpn_login_failure(ms, address, user, dice.pick(COUNTRIES))
 
 
 def _administration(dice: Dice) -> Iterator[Line]:
     for ms in dice.rhythm(0, DAY_MS - 5 * MINUTE_MS, 5 * MINUTE_MS, 2_000):
         busy = 3 if ms < at("07:00") or ms > at("18:00") else 14
         sessions = busy * 210 + dice.below(400)
-        yield ms, fortigate.performance(ms, busy + dice.below(5), 41 + dice.below(3), sessions)
+        yield fortigate.performance(ms, busy + dice.below(5), 41 + dice.below(3), sessions)
     for hour in ("08:12", "11:47", "15:33"):
         ms = at(hour) + dice.below(MINUTE_MS)
         if hour == "11:47":
             mistake = ms - 9_000
-            yield mistake, fortigate.admin_login(mistake, "fw-admin", "10.10.70.11", success=False)
-        yield ms, fortigate.admin_login(ms, "fw-admin", "10.10.70.11", success=True)
+            yield fortigate.admin_login(mistake, "fw-admin", "10.10.70.11", success=False)
+        yield fortigate.admin_login(ms, "fw-admin", "10.10.70.11", success=True)
 
 
 def netfilter_day(dice: Dice) -> Iterator[Line]:
@@ -288,7 +265,7 @@ def netfilter_day(dice: Dice) -> Iterator[Line]:
             person = dice.pick(people)
             target = _RESOLVER if dice.chance(0.25) else (dice.pick(SITES).address, 443)
             source = (person.address, _port(dice))
-            yield ms, netfilter.outbound(dice, ms, site, source, target)
+            yield netfilter.outbound(dice, ms, site, source, target)
         yield from _satellite_knocking(dice, site)
 
 
@@ -298,6 +275,6 @@ def _satellite_knocking(dice: Dice, site: Site) -> Iterator[Line]:
         for _ in range(dice.amount(1, 24)):
             ms = min(start + dice.below(HOUR_MS), DAY_MS - 1)
             port, _ = dice.pick(KNOCKED_PORTS)
-            yield ms, netfilter.blocked(dice, ms, site, stranger.address, port)
+            yield netfilter.blocked(dice, ms, site, stranger.address, port)
     for ms in dice.rhythm(0, DAY_MS - MINUTE_MS, 10 * MINUTE_MS, MINUTE_MS):
-        yield ms, netfilter.ping(dice, ms, site, f"198.18.200.{dice.between(1, 40)}")
+        yield netfilter.ping(dice, ms, site, f"198.18.200.{dice.between(1, 40)}")

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 
 from tocsin.pipelines.demo.clock import clock, epoch_ms
 from tocsin.pipelines.demo.internet import WebSite
+from tocsin.pipelines.demo.lines import Line
 
 NAME = "FG-CITYHALL"
 SERIAL = "FG120GTK24001877"
@@ -76,7 +77,7 @@ def traffic(
     proto: int = 6,
     countries: tuple[str, str] = ("Reserved", "Reserved"),
     application: tuple[str, str] = ("", "unscanned"),
-) -> str:
+) -> Line:
     """A session as it ends, or (`action="deny"`) the refusal of one."""
     denied = action == "deny"
     head = _head(ms, "0000000013", "traffic", "forward", "warning" if denied else "notice")
@@ -99,12 +100,12 @@ def traffic(
     )
     if denied:
         body += ' crscore=30 craction=131072 crlevel="high"'
-    return head + body
+    return ms, head + body
 
 
-def local_deny(ms: int, source: tuple[str, int], port: int, service: str, country: str) -> str:
+def local_deny(ms: int, source: tuple[str, int], port: int, service: str, country: str) -> Line:
     """A packet to the firewall's own address that no local-in policy lets in."""
-    return _head(ms, "0001000014", "traffic", "local", "notice") + (
+    return ms, _head(ms, "0001000014", "traffic", "local", "notice") + (
         f'srcip={source[0]} srcport={source[1]} srcintf="wan1" srcintfrole="wan" '
         f'dstip={OUTSIDE_ADDRESS} dstport={port} dstintf="root" dstintfrole="undefined" '
         f'srccountry="{country}" dstcountry="United Kingdom" sessionid={40_000_000 + ms} proto=6 '
@@ -114,7 +115,7 @@ def local_deny(ms: int, source: tuple[str, int], port: int, service: str, countr
     )
 
 
-def webfilter(ms: int, source: tuple[str, int], user: str, site: WebSite, path: str) -> str:
+def webfilter(ms: int, source: tuple[str, int], user: str, site: WebSite, path: str) -> Line:
     """A request for a page, passed or (of a blocked category) refused."""
     logid, event, level, action = (
         ("0316013056", "ftgd_blk", "warning", "blocked")
@@ -126,7 +127,7 @@ def webfilter(ms: int, source: tuple[str, int], user: str, site: WebSite, path: 
         if site.blocked
         else ("URL belongs to an allowed category in policy")
     )
-    return _head(ms, logid, "utm", "webfilter", level) + (
+    return ms, _head(ms, logid, "utm", "webfilter", level) + (
         f'eventtype="{event}" policyid=5 sessionid={40_000_000 + ms} user="{user.upper()}" '
         f'authserver="FSSO" srcip={source[0]} srcport={source[1]} srccountry="Reserved" '
         f'srcintf="lan" srcintfrole="lan" dstip={site.address} dstport=443 '
@@ -137,9 +138,9 @@ def webfilter(ms: int, source: tuple[str, int], user: str, site: WebSite, path: 
     )
 
 
-def application(ms: int, source: tuple[str, int], site: WebSite, name: str, kind: str) -> str:
+def application(ms: int, source: tuple[str, int], site: WebSite, name: str, kind: str) -> Line:
     """An application recognised in a session and let pass."""
-    return _head(ms, "1059028704", "utm", "app-ctrl", "information") + (
+    return ms, _head(ms, "1059028704", "utm", "app-ctrl", "information") + (
         f'eventtype="signature" appid={15000 + len(name) * 37} srcip={source[0]} '
         f'srccountry="Reserved" dstip={site.address} dstcountry="{site.country}" '
         f'srcport={source[1]} dstport=443 srcintf="lan" srcintfrole="lan" dstintf="wan1" '
@@ -152,9 +153,9 @@ def application(ms: int, source: tuple[str, int], site: WebSite, name: str, kind
 
 def intrusion(
     ms: int, source: tuple[str, str], server: tuple[str, int], attack: tuple[int, str], action: str
-) -> str:
+) -> Line:
     """An attack's signature in traffic to a published server; `source` is address and country."""
-    return _head(ms, "0419016384", "utm", "ips", "alert") + (
+    return ms, _head(ms, "0419016384", "utm", "ips", "alert") + (
         f'eventtype="signature" severity="high" srcip={source[0]} srccountry="{source[1]}" '
         f'dstip={server[0]} dstcountry="Reserved" srcintf="wan1" srcintfrole="wan" dstintf="dmz" '
         f'dstintfrole="dmz" sessionid={40_000_000 + ms} action="{action}" proto=6 '
@@ -166,9 +167,9 @@ def intrusion(
     )
 
 
-def vpn_login_failure(ms: int, remote: str, user: str, country: str) -> str:
+def vpn_login_failure(ms: int, remote: str, user: str, country: str) -> Line:
     """A refused login to the SSL VPN."""
-    return _head(ms, "0101039426", "event", "vpn", "alert") + (
+    return ms, _head(ms, "0101039426", "event", "vpn", "alert") + (
         f'logdesc="SSL VPN login fail" action="ssl-login-fail" tunneltype="ssl-web" tunnelid=0 '
         f'remip={remote} srccountry="{country}" user="{user}" group="N/A" dst_host="N/A" '
         f'reason="sslvpn_login_permission_denied" msg="SSL user failed to logged in"'
@@ -177,7 +178,7 @@ def vpn_login_failure(ms: int, remote: str, user: str, country: str) -> str:
 
 def vpn_tunnel(
     ms: int, remote: str, user: str, tunnel: tuple[int, str], traffic_bytes: tuple[int, int] | None
-) -> str:
+) -> Line:
     """A tunnel of the SSL VPN: up, or (with its `traffic_bytes`, sent and received) down."""
     number, inside = tunnel
     action, logid, message = (
@@ -192,10 +193,10 @@ def vpn_tunnel(
     )
     if traffic_bytes is not None:
         line += f"duration=14400 sentbyte={traffic_bytes[0]} rcvdbyte={traffic_bytes[1]} "
-    return f'{line}msg="{message}"'
+    return ms, f'{line}msg="{message}"'
 
 
-def admin_login(ms: int, user: str, address: str, *, success: bool) -> str:
+def admin_login(ms: int, user: str, address: str, *, success: bool) -> Line:
     """A login to the firewall's own administration."""
     logid, level, word = (
         ("0100032001", "information", "successful")
@@ -204,7 +205,7 @@ def admin_login(ms: int, user: str, address: str, *, success: bool) -> str:
     )
     status = "success" if success else "failed"
     reason = "none" if success else "passwd_invalid"
-    return _head(ms, logid, "event", "system", level) + (
+    return ms, _head(ms, logid, "event", "system", level) + (
         f'logdesc="Admin login {word}" sn="{epoch_ms(ms) // 1000}" user="{user}" '
         f'ui="https({address})" method="https" srcip={address} dstip=10.10.0.1 action="login" '
         f'status="{status}" reason="{reason}" profile="super_admin" '
@@ -212,9 +213,9 @@ def admin_login(ms: int, user: str, address: str, *, success: bool) -> str:
     )
 
 
-def performance(ms: int, cpu: int, memory: int, sessions: int) -> str:
+def performance(ms: int, cpu: int, memory: int, sessions: int) -> Line:
     """The statistics that FortiOS writes every five minutes."""
-    return _head(ms, "0100040704", "event", "system", "notice") + (
+    return ms, _head(ms, "0100040704", "event", "system", "notice") + (
         f'logdesc="System performance statistics" action="perf-stats" cpu={cpu} mem={memory} '
         f'totalsession={sessions} disk=1 bandwidth="{cpu * 900}/{cpu * 410}" setuprate={cpu * 2} '
         f"disklograte=0 fazlograte=0 freediskstorage=104333 sysuptime={1_900_000 + ms // 1000} "

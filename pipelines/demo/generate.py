@@ -14,6 +14,7 @@ from tocsin.pipelines.demo.attack import attack
 from tocsin.pipelines.demo.clock import DAY
 from tocsin.pipelines.demo.dice import Dice
 from tocsin.pipelines.demo.firewall_day import fortigate_day, netfilter_day
+from tocsin.pipelines.demo.lines import Line
 from tocsin.pipelines.demo.linux_day import linux_day
 from tocsin.pipelines.demo.mail_day import mail_day
 from tocsin.pipelines.demo.web import access_day, error_day
@@ -79,13 +80,13 @@ def generate(folder: Path, seed: int = SEED, *, story: bool = True) -> Manifest:
     logs.mkdir(parents=True, exist_ok=True)
     lines = _quiet_day(seed)
     if story:
-        for name, ms, line in attack(Dice(seed, "attack")):
-            lines[name].append((ms, line))
+        for name, line in attack(Dice(seed, "attack")):
+            lines[name].append(line)
     return Manifest(tuple(_write(logs / f"{name}.log", name, lines[name]) for name in PARSERS))
 
 
-def _quiet_day(seed: int) -> dict[str, list[tuple[int, str]]]:
-    lines: dict[str, list[tuple[int, str]]] = {name: [] for name in PARSERS}
+def _quiet_day(seed: int) -> dict[str, list[Line]]:
+    lines: dict[str, list[Line]] = {name: [] for name in PARSERS}
     days = {
         "clamav": clamav_day,
         "fortigate": fortigate_day,
@@ -97,12 +98,12 @@ def _quiet_day(seed: int) -> dict[str, list[tuple[int, str]]]:
     }
     for name, day in days.items():
         lines[name].extend(day(Dice(seed, name)))
-    for name, ms, line in mail_day(Dice(seed, "mail")):
-        lines[name].append((ms, line))
+    for name, line in mail_day(Dice(seed, "mail")):
+        lines[name].append(line)
     return lines
 
 
-def _write(path: Path, name: str, lines: Iterable[tuple[int, str]]) -> LogFile:
+def _write(path: Path, name: str, lines: Iterable[Line]) -> LogFile:
     ordered = sorted(lines, key=lambda timed: timed[0])
     path.write_bytes("".join([f"{line}\n" for _, line in ordered]).encode())
     moment = RECEIVED.timestamp()

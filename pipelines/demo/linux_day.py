@@ -16,8 +16,7 @@ from tocsin.pipelines.demo.city import (
 )
 from tocsin.pipelines.demo.clock import DAY_MS, HOUR_MS, MINUTE_MS, at
 from tocsin.pipelines.demo.dice import ALWAYS, OFFICE, Dice
-
-Line = tuple[int, str]
+from tocsin.pipelines.demo.lines import Line
 
 _HOSTS = (*LINUX_SERVERS, *GATEWAYS)
 _UNITS = (
@@ -59,12 +58,10 @@ def _jobs(dice: Dice, host: Server) -> Iterator[Line]:
     for ms in dice.rhythm(0, DAY_MS - MINUTE_MS, 10 * MINUTE_MS, 900):
         pid = 20_000 + ms // 4_000
         command = "command -v debian-sa1 > /dev/null && debian-sa1 1 1"
-        for text in linux.cron_run(ms, host.name, "root", command, pid):
-            yield ms, text
+        yield from linux.cron_run(ms, host.name, "root", command, pid)
     for ms in dice.rhythm(17 * MINUTE_MS, DAY_MS, HOUR_MS, 500):
         command = "cd / && run-parts --report /etc/cron.hourly"
-        for text in linux.cron_run(ms, host.name, "root", command, 21_000 + ms // 4_000):
-            yield ms, text
+        yield from linux.cron_run(ms, host.name, "root", command, 21_000 + ms // 4_000)
 
 
 def _units(dice: Dice, host: Server) -> Iterator[Line]:
@@ -76,7 +73,7 @@ def _units(dice: Dice, host: Server) -> Iterator[Line]:
             (700, f"{unit}: Deactivated successfully."),
             (760, f"Finished {unit} - {description}."),
         ):
-            yield ms + delay, linux.line(ms + delay, host.name, "systemd", text, 1)
+            yield linux.line(ms + delay, host.name, "systemd", text, 1)
 
 
 def _guessing(dice: Dice) -> Iterator[Line]:
@@ -89,14 +86,11 @@ def _guessing(dice: Dice) -> Iterator[Line]:
                 source = (address, dice.between(30_000, 62_000))
                 pid = 3000 + source[1] % 29_000
                 invalid = f"Invalid user {user} from {address} port {source[1]}"
-                yield ms, linux.line(ms, host.name, "sshd", invalid, pid)
+                yield linux.line(ms, host.name, "sshd", invalid, pid)
                 ms += dice.between(1_500, 3_000)
-                yield ms, linux.failed_password(ms, host.name, user, source, known=False)
+                yield linux.failed_password(ms, host.name, user, source, known=False)
                 closed = f"Connection closed by invalid user {user} {address} port {source[1]}"
-                yield (
-                    ms + 300,
-                    linux.line(ms + 300, host.name, "sshd", f"{closed} [preauth]", pid),
-                )
+                yield linux.line(ms + 300, host.name, "sshd", f"{closed} [preauth]", pid)
                 ms += dice.between(9_000, 40_000)
 
 
@@ -106,31 +100,29 @@ def _administration(dice: Dice) -> Iterator[Line]:
         host, admin = dice.pick(_HOSTS).name, dice.pick(ADMINS)
         source = (f"10.10.70.{11 + ADMINS.index(admin)}", dice.between(50_000, 64_000))
         if dice.chance(0.12):
-            yield start, linux.failed_password(start, host, admin, source, known=True)
+            yield linux.failed_password(start, host, admin, source, known=True)
             start += 6_000
         method = "publickey" if dice.chance(0.8) else "password"
-        for text in linux.accepted(dice, start, host, admin, source, method):
-            yield start, text
+        yield from linux.accepted(dice, start, host, admin, source, method)
         ms = start
         for _ in range(dice.between(1, 4)):
             ms += dice.between(10_000, 240_000)
-            yield ms, linux.sudo(ms, host, admin, dice.pick(_COMMANDS))
+            yield linux.sudo(ms, host, admin, dice.pick(_COMMANDS))
             opened = f"session opened for user root(uid=0) by {admin}(uid=1001)"
-            yield ms, linux.line(ms, host, "sudo", f"pam_unix(sudo:session): {opened}")
+            yield linux.line(ms, host, "sudo", f"pam_unix(sudo:session): {opened}")
             ms += dice.between(400, 9_000)
             closed = "pam_unix(sudo:session): session closed for user root"
-            yield ms, linux.line(ms, host, "sudo", closed)
+            yield linux.line(ms, host, "sudo", closed)
         end = ms + dice.between(10_000, 600_000)
         pid = 3000 + source[1] % 29_000
         text = f"Received disconnect from {source[0]} port {source[1]}:11: disconnected by user"
-        yield end, linux.line(end, host, "sshd", text, pid)
+        yield linux.line(end, host, "sshd", text, pid)
         closed = f"pam_unix(sshd:session): session closed for user {admin}"
-        yield end, linux.line(end, host, "sshd", closed, pid)
+        yield linux.line(end, host, "sshd", closed, pid)
     for hour in ("07:58", "13:05"):
         ms = at(hour)
         source = (f"10.20.20.{dice.between(11, 26)}", dice.between(50_000, 64_000))
-        for text in linux.accepted(dice, ms, JUMP.name, "operator", source, "password"):
-            yield ms, text
+        yield from linux.accepted(dice, ms, JUMP.name, "operator", source, "password")
 
 
 def _accounts() -> Iterator[Line]:
@@ -144,4 +136,4 @@ def _accounts() -> Iterator[Line]:
         ),
     ):
         program = "groupadd" if text.startswith("new group") else "useradd"
-        yield ms, linux.line(ms, host, program, text, 18_222)
+        yield linux.line(ms, host, program, text, 18_222)

@@ -9,9 +9,7 @@ from dataclasses import dataclass
 from tocsin.pipelines.demo.city import DOMAIN, MX
 from tocsin.pipelines.demo.clock import syslog_time
 from tocsin.pipelines.demo.dice import Dice
-
-Entry = tuple[str, int, str]
-"""A log's name, a time in milliseconds since midnight, and the line."""
+from tocsin.pipelines.demo.lines import Entry
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,7 +34,7 @@ class Letter:
 
 
 def _line(log: str, ms: int, program: str, text: str) -> Entry:
-    return log, ms, f"{syslog_time(ms)} {MX.name} {program}: {text}"
+    return log, (ms, f"{syslog_time(ms)} {MX.name} {program}: {text}")
 
 
 def _postfix(ms: int, process: str, pid: int, text: str) -> Entry:

@@ -5,7 +5,8 @@ from collections.abc import Iterator
 from tocsin.pipelines.demo.city import DOMAIN, STAFF
 from tocsin.pipelines.demo.clock import DAY_MS, MINUTE_MS
 from tocsin.pipelines.demo.dice import ALWAYS, OFFICE, PUBLIC, Dice
-from tocsin.pipelines.demo.mail import Entry, Letter, letter, refusal
+from tocsin.pipelines.demo.lines import Entry
+from tocsin.pipelines.demo.mail import Letter, letter, refusal
 
 _HAM_TESTS = (
     "DKIM_SIGNED,DKIM_VALID,DKIM_VALID_AU,HTML_MESSAGE,SPF_HELO_NONE,SPF_PASS",

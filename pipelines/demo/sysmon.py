@@ -4,6 +4,7 @@ from dataclasses import dataclass
 
 from tocsin.pipelines.demo.clock import utc_time
 from tocsin.pipelines.demo.dice import Dice
+from tocsin.pipelines.demo.lines import Line
 from tocsin.pipelines.demo.windows import SYSMON, SYSTEM, Account, event
 
 _TERMINALS = {SYSTEM.user: "0"}
@@ -25,7 +26,7 @@ class Program:
 
 def process(
     dice: Dice, ms: int, host: str, account: Account, program: Program, parent: Program
-) -> str:
+) -> Line:
     """Event 1: `parent` starts `program`."""
     name = program.image.rpartition("\\")[2]
     fields = {
@@ -63,7 +64,7 @@ def connection(
     program: Program,
     source: tuple[str, int],
     destination: tuple[str, int],
-) -> str:
+) -> Line:
     """Event 3: a connection that `program` opened."""
     fields = {
         "RuleName": "-",
@@ -88,7 +89,7 @@ def connection(
     return event(ms, host, SYSMON, 3, fields)
 
 
-def process_access(ms: int, host: str, account: Account, program: Program, target: str) -> str:
+def process_access(ms: int, host: str, account: Account, program: Program, target: str) -> Line:
     """Event 10: `program` opened the process of image `target` to read its memory."""
     fields = {
         "RuleName": "-",
@@ -108,7 +109,7 @@ def process_access(ms: int, host: str, account: Account, program: Program, targe
     return event(ms, host, SYSMON, 10, fields)
 
 
-def file_created(ms: int, host: str, account: Account, program: Program, path: str) -> str:
+def file_created(ms: int, host: str, account: Account, program: Program, path: str) -> Line:
     """Event 11: `program` created the file at `path`."""
     fields = {
         "RuleName": "-",
@@ -125,7 +126,7 @@ def file_created(ms: int, host: str, account: Account, program: Program, path: s
 
 def registry_set(
     ms: int, host: str, account: Account, program: Program, key: str, details: str
-) -> str:
+) -> Line:
     """Event 13: `program` set a registry value."""
     fields = {
         "RuleName": "-",
@@ -143,7 +144,7 @@ def registry_set(
 
 def dns_query(
     ms: int, host: str, account: Account, program: Program, name: str, address: str
-) -> str:
+) -> Line:
     """Event 22: `program` asked for `name`."""
     fields = {
         "RuleName": "-",

@@ -4,8 +4,7 @@ from collections.abc import Iterator
 
 from tocsin.pipelines.demo.clock import DAY_MS, HOUR_MS, MINUTE_MS, clock, web_time
 from tocsin.pipelines.demo.dice import ALWAYS, PUBLIC, Dice
-
-Line = tuple[int, str]
+from tocsin.pipelines.demo.lines import Line
 
 _AGENTS = (
     "Mozilla/5.0 (Windows NT 10.0; Win64; x64; rv:132.0) Gecko/20100101 Firefox/132.0",
@@ -29,17 +28,17 @@ _HOME = "https://www.porttarrow.example"
 
 def access(
     ms: int, address: str, request: str, status: int, size: int, *, agent: str, referrer: str = "-"
-) -> str:
+) -> Line:
     """A line of the access log; `request` is method and path."""
-    return (
+    return ms, (
         f'{address} - - [{web_time(ms)}] "{request} HTTP/1.1" {status} {size} "{referrer}" '
         f'"{agent}"'
     )
 
 
-def error(ms: int, connection: int, text: str, address: str, request: str) -> str:
+def error(ms: int, connection: int, text: str, address: str, request: str) -> Line:
     """A line of the error log."""
-    return (
+    return ms, (
         f"2026/11/17 {clock(ms)} [error] 811#811: *{connection} {text}, client: {address}, "
         f'server: www.porttarrow.example, request: "{request} HTTP/1.1", '
         'host: "www.porttarrow.example"'
@@ -51,18 +50,18 @@ def access_day(dice: Dice) -> Iterator[Line]:
     for _ in range(2_900):
         yield from _visit(dice)
     for ms in dice.rhythm(0, DAY_MS - MINUTE_MS, MINUTE_MS, 900):
-        yield ms, access(ms, "10.10.30.40", "GET /health", 200, 2, agent="city-monitor/2.4")
+        yield access(ms, "10.10.30.40", "GET /health", 200, 2, agent="city-monitor/2.4")
     for _ in range(800):
         ms = dice.moment(ALWAYS)
         agent = "Mozilla/5.0 (compatible; searchbot/3.1; +https://search.example/bot.html)"
         page = f"GET {dice.pick(_PAGES)}"
-        yield ms, access(ms, "198.18.33.15", page, 200, dice.amount(4_000, 60_000), agent=agent)
+        yield access(ms, "198.18.33.15", page, 200, dice.amount(4_000, 60_000), agent=agent)
     for _ in range(260):
         address = f"198.19.{dice.below(256)}.{dice.between(1, 254)}"
         start = dice.moment(ALWAYS)
         for path in _PROBES[: dice.between(1, 5)]:
             ms = min(start + dice.below(MINUTE_MS), DAY_MS - 1)
-            yield ms, access(ms, address, f"GET {path}", 404, 153, agent="Mozilla/5.0")
+            yield access(ms, address, f"GET {path}", 404, 153, agent="Mozilla/5.0")
 
 
 def _visit(dice: Dice) -> Iterator[Line]:
@@ -73,18 +72,12 @@ def _visit(dice: Dice) -> Iterator[Line]:
     for _ in range(dice.amount(1, 6)):
         page = dice.pick(_PAGES)
         size = dice.amount(4_000, 60_000)
-        yield (
-            ms,
-            access(ms, address, f"GET {page}", 200, size, agent=agent, referrer=referrer),
-        )
+        yield access(ms, address, f"GET {page}", 200, size, agent=agent, referrer=referrer)
         referrer = _HOME + page
         for asset in _ASSETS[: dice.between(0, 4)]:
             ms += dice.between(20, 400)
             status, size = (304, 0) if dice.chance(0.4) else (200, 9_214)
-            yield (
-                ms,
-                access(ms, address, f"GET {asset}", status, size, agent=agent, referrer=referrer),
-            )
+            yield access(ms, address, f"GET {asset}", status, size, agent=agent, referrer=referrer)
         ms += dice.between(4_000, 90_000)
 
 
@@ -95,4 +88,4 @@ def error_day(dice: Dice) -> Iterator[Line]:
         address = f"198.18.{dice.between(100, 220)}.{dice.between(1, 254)}"
         path = dice.pick(("/favicon.png", "/old/forms.pdf", "/robots.txt", "/images/mayor.jpg"))
         text = f'open() "/srv/www{path}" failed (2: No such file or directory)'
-        yield ms, error(ms, connection, text, address, f"GET {path}")
+        yield error(ms, connection, text, address, f"GET {path}")

@@ -13,6 +13,7 @@ import orjson
 from tocsin.pipelines.demo.city import DOMAIN_SID, NETBIOS, fqdn
 from tocsin.pipelines.demo.clock import iso_time
 from tocsin.pipelines.demo.dice import Dice
+from tocsin.pipelines.demo.lines import Line
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,7 +60,9 @@ _TASKS = {4624: 12544, 4625: 12544, 4634: 12545, 4672: 12548, 4720: 13824, 4728:
           4768: 14339, 1102: 104}  # fmt: skip
 
 
-def event(ms: int, host: str, channel: Channel, event_id: int, fields: Mapping[str, object]) -> str:
+def event(
+    ms: int, host: str, channel: Channel, event_id: int, fields: Mapping[str, object]
+) -> Line:
     """One event as a JSON line."""
     if channel is SECURITY:
         keywords = _FAILURE if event_id == 4625 else _SUCCESS
@@ -83,7 +86,7 @@ def event(ms: int, host: str, channel: Channel, event_id: int, fields: Mapping[s
         "Channel": channel.name,
         **fields,
     }
-    return orjson.dumps(document).decode()
+    return ms, orjson.dumps(document).decode()
 
 
 @dataclass(frozen=True, slots=True)
@@ -119,7 +122,7 @@ def _subject(account: Account, logon_id: str) -> dict[str, str]:
 
 def logon(
     dice: Dice, ms: int, host: str, account: Account, kind: int, source: tuple[str, str]
-) -> str:
+) -> Line:
     """4624: a logon of `kind` (2 at the console, 3 over the network, 10 remote desktop).
 
     `source` is the address and the name of the workstation it comes from.
@@ -156,7 +159,7 @@ def logon(
 
 def failed_logon(
     dice: Dice, ms: int, host: str, account: Account, kind: int, source: tuple[str, str]
-) -> str:
+) -> Line:
     """4625: a wrong password."""
     return event(
         ms,
@@ -186,7 +189,7 @@ def failed_logon(
     )
 
 
-def logoff(dice: Dice, ms: int, host: str, account: Account, kind: int) -> str:
+def logoff(dice: Dice, ms: int, host: str, account: Account, kind: int) -> Line:
     """4634: the end of a logon."""
     return event(
         ms,
@@ -203,7 +206,7 @@ def logoff(dice: Dice, ms: int, host: str, account: Account, kind: int) -> str:
     )
 
 
-def ticket(dice: Dice, ms: int, host: str, account: Account, address: str) -> str:
+def ticket(dice: Dice, ms: int, host: str, account: Account, address: str) -> Line:
     """4768: a Kerberos ticket-granting ticket, asked for at the domain controller."""
     return event(
         ms,
@@ -226,14 +229,14 @@ def ticket(dice: Dice, ms: int, host: str, account: Account, address: str) -> st
     )
 
 
-def special_privileges(dice: Dice, ms: int, host: str, account: Account) -> str:
+def special_privileges(dice: Dice, ms: int, host: str, account: Account) -> Line:
     """4672: a logon that holds administrators' privileges."""
     privileges = "SeSecurityPrivilege\r\n\t\t\tSeBackupPrivilege\r\n\t\t\tSeDebugPrivilege"
     fields = _subject(account, f"0x{dice.hexadecimal(7).lower()}")
     return event(ms, host, SECURITY, 4672, {**fields, "PrivilegeList": privileges})
 
 
-def account_created(dice: Dice, ms: int, host: str, account: Account, creator: Account) -> str:
+def account_created(dice: Dice, ms: int, host: str, account: Account, creator: Account) -> Line:
     """4720: a new domain account."""
     fields = {
         "TargetUserName": account.user,
@@ -249,7 +252,7 @@ def account_created(dice: Dice, ms: int, host: str, account: Account, creator: A
 
 def added_to_group(
     dice: Dice, ms: int, host: str, account: Account, group: tuple[str, int], actor: Account
-) -> str:
+) -> Line:
     """4728: a member added to a global group, given by name and last part of its identifier."""
     fields = {
         "MemberName": f"CN={account.user},CN=Users,DC=porttarrow,DC=example",
@@ -263,12 +266,12 @@ def added_to_group(
     return event(ms, host, SECURITY, 4728, fields)
 
 
-def log_cleared(ms: int, host: str, account: Account) -> str:
+def log_cleared(ms: int, host: str, account: Account) -> Line:
     """1102: somebody cleared the Security log."""
     return event(ms, host, EVENTLOG, 1102, _subject(account, "0x1f3a7c2"))
 
 
-def service_installed(ms: int, host: str, name: str, path: str, account: str) -> str:
+def service_installed(ms: int, host: str, name: str, path: str, account: str) -> Line:
     """7045: a new service."""
     fields = {
         "ServiceName": name,
@@ -280,13 +283,13 @@ def service_installed(ms: int, host: str, name: str, path: str, account: str) ->
     return event(ms, host, SERVICES, 7045, fields)
 
 
-def protection_disabled(ms: int, host: str) -> str:
+def protection_disabled(ms: int, host: str) -> Line:
     """5001: Defender's real-time protection was switched off."""
     fields = {"Product Name": "Microsoft Defender Antivirus", "Product Version": "4.18.26090.11"}
     return event(ms, host, DEFENDER, 5001, fields)
 
 
-def signatures_updated(ms: int, host: str) -> str:
+def signatures_updated(ms: int, host: str) -> Line:
     """2000: Defender has new signatures."""
     fields = {
         "Product Name": "Microsoft Defender Antivirus",

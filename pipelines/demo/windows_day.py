@@ -7,10 +7,9 @@ from tocsin.pipelines.demo.city import STAFF, WINDOWS_SERVERS, Person
 from tocsin.pipelines.demo.clock import DAY_MS, HOUR_MS, MINUTE_MS, at
 from tocsin.pipelines.demo.dice import OFFICE, Dice
 from tocsin.pipelines.demo.internet import SITES
+from tocsin.pipelines.demo.lines import Line
 from tocsin.pipelines.demo.sysmon import Program
 from tocsin.pipelines.demo.windows import SYSTEM, Account, domain_account
-
-Line = tuple[int, str]
 
 _SYSTEM = "C:\\Windows\\System32"
 _OFFICE = "C:\\Program Files\\Microsoft Office\\root\\Office16"
@@ -83,17 +82,17 @@ def _presence(dice: Dice, person: Person) -> Iterator[Line]:
         if dice.chance(0.12):
             for back in range(dice.between(1, 3)):
                 before = ms - 7_000 * (back + 1)
-                yield before, windows.failed_logon(dice, before, person.host, account, 2, console)
-        yield ms, windows.logon(dice, ms, person.host, account, 2, console)
-        yield ms + 80, windows.ticket(dice, ms + 80, city.DC.name, account, person.address)
+                yield windows.failed_logon(dice, before, person.host, account, 2, console)
+        yield windows.logon(dice, ms, person.host, account, 2, console)
+        yield windows.ticket(dice, ms + 80, city.DC.name, account, person.address)
     for _ in range(22):
         ms = min(dice.moment(OFFICE), DAY_MS - HOUR_MS)
         server = dice.pick((city.DC, city.FILES, city.FILES, city.APPLICATIONS)).name
-        yield ms, windows.logon(dice, ms, server, account, 3, network)
+        yield windows.logon(dice, ms, server, account, 3, network)
         ms += dice.between(10_000, 900_000)
-        yield ms, windows.logoff(dice, ms, server, account, 3)
+        yield windows.logoff(dice, ms, server, account, 3)
     leaving = at("15:45") + dice.below(150 * MINUTE_MS)
-    yield leaving, windows.logoff(dice, leaving, person.host, account, 2)
+    yield windows.logoff(dice, leaving, person.host, account, 2)
 
 
 def _work(dice: Dice, person: Person) -> Iterator[Line]:
@@ -103,24 +102,21 @@ def _work(dice: Dice, person: Person) -> Iterator[Line]:
         program, parent = dice.pick(_STARTED)
         pid = dice.between(1_000, 16_000)
         started = Program(program.image, program.command_line, pid)
-        yield ms, sysmon.process(dice, ms, person.host, account, started, parent)
+        yield sysmon.process(dice, ms, person.host, account, started, parent)
     for _ in range(dice.between(70, 110)):
         ms = dice.moment(OFFICE)
         site = dice.pick(SITES)
-        yield ms, sysmon.dns_query(ms, person.host, account, BROWSER, site.name, site.address)
+        yield sysmon.dns_query(ms, person.host, account, BROWSER, site.name, site.address)
         if dice.chance(0.5):
             source = (person.address, dice.between(49_152, 65_000))
             target = (site.address, 443)
-            yield (
-                ms + 40,
-                sysmon.connection(ms + 40, person.host, account, BROWSER, source, target),
-            )
+            yield sysmon.connection(ms + 40, person.host, account, BROWSER, source, target)
     for number in range(dice.between(8, 24)):
         ms = dice.moment(OFFICE)
         path = (
             f"C:\\Users\\{person.user}\\AppData\\Local\\Temp\\~WRS{number:04}{dice.below(999)}.tmp"
         )
-        yield ms, sysmon.file_created(ms, person.host, account, OUTLOOK, path)
+        yield sysmon.file_created(ms, person.host, account, OUTLOOK, path)
 
 
 def _housekeeping(dice: Dice, host: str) -> Iterator[Line]:
@@ -128,30 +124,30 @@ def _housekeeping(dice: Dice, host: str) -> Iterator[Line]:
         ms = dice.between(0, DAY_MS - MINUTE_MS)
         program = dice.pick(_HOUSEKEEPING)
         started = Program(program.image, program.command_line, dice.between(1_000, 16_000))
-        yield ms, sysmon.process(dice, ms, host, SYSTEM, started, SERVICES)
+        yield sysmon.process(dice, ms, host, SYSTEM, started, SERVICES)
     for _ in range(8):
         ms = dice.between(0, DAY_MS - MINUTE_MS)
         key = dice.pick(_SETTINGS).format(sid="S-1-5-18")
-        yield ms, sysmon.registry_set(ms, host, SYSTEM, SERVICES, key, "Binary Data")
+        yield sysmon.registry_set(ms, host, SYSTEM, SERVICES, key, "Binary Data")
     ms = at("04:00") + dice.below(3 * HOUR_MS)
-    yield ms, windows.signatures_updated(ms, host)
+    yield windows.signatures_updated(ms, host)
 
 
 def _server(dice: Dice, server: city.Server) -> Iterator[Line]:
     yield from _housekeeping(dice, server.name)
     local = ("-", "-")
     for ms in dice.rhythm(0, DAY_MS - 5 * MINUTE_MS, 5 * MINUTE_MS, 3_000):
-        yield ms, windows.logon(dice, ms, server.name, SYSTEM, 5, local)
-        yield ms + 2, windows.special_privileges(dice, ms + 2, server.name, SYSTEM)
+        yield windows.logon(dice, ms, server.name, SYSTEM, 5, local)
+        yield windows.special_privileges(dice, ms + 2, server.name, SYSTEM)
     backup = domain_account(city.SERVICE_ACCOUNT, 1060)
     copier = Program("C:\\Program Files\\Tarrow Backup\\agent.exe", "agent.exe --nightly", 2204)
     source = (city.BACKUP.address, city.BACKUP.name)
     for ms in dice.rhythm(at("00:30"), at("04:30"), HOUR_MS, MINUTE_MS):
-        yield ms, windows.logon(dice, ms, server.name, backup, 3, source)
+        yield windows.logon(dice, ms, server.name, backup, 3, source)
         for number in range(60):
             file_ms = ms + number * 1_500
             path = f"D:\\Staging\\{server.name}\\set-{ms // HOUR_MS:02}-{number:03}.tbk"
-            yield file_ms, sysmon.file_created(file_ms, server.name, backup, copier, path)
+            yield sysmon.file_created(file_ms, server.name, backup, copier, path)
 
 
 def _administration(dice: Dice) -> Iterator[Line]:
@@ -163,22 +159,19 @@ def _administration(dice: Dice) -> Iterator[Line]:
         source = (f"10.10.70.{11 + number}", f"CH-ADM-{number + 1}")
         if dice.chance(0.1):
             before = ms - 8_000
-            yield before, windows.failed_logon(dice, before, server, account, 10, source)
-        yield ms, windows.logon(dice, ms, server, account, 10, source)
-        yield ms + 5, windows.special_privileges(dice, ms + 5, server, account)
+            yield windows.failed_logon(dice, before, server, account, 10, source)
+        yield windows.logon(dice, ms, server, account, 10, source)
+        yield windows.special_privileges(dice, ms + 5, server, account)
         ms += dice.between(60_000, 1_800_000)
-        yield ms, windows.logoff(dice, ms, server, account, 10)
+        yield windows.logoff(dice, ms, server, account, 10)
     # A new colleague at the library: an account, the staff's group, a first logon.
     ms, creator = at("09:32:10"), admin_account(2)
     newcomer = domain_account("s.lindholm", 1301)
-    yield ms, windows.account_created(dice, ms, city.DC.name, newcomer, creator)
+    yield windows.account_created(dice, ms, city.DC.name, newcomer, creator)
     ms += 40_000
-    yield ms, windows.added_to_group(dice, ms, city.DC.name, newcomer, ("Staff", 1101), creator)
+    yield windows.added_to_group(dice, ms, city.DC.name, newcomer, ("Staff", 1101), creator)
     ms += 55 * MINUTE_MS
-    yield ms, windows.logon(dice, ms, "LIB-WS-012", newcomer, 2, ("127.0.0.1", "LIB-WS-012"))
+    yield windows.logon(dice, ms, "LIB-WS-012", newcomer, 2, ("127.0.0.1", "LIB-WS-012"))
     ms = at("10:05:31")
     path = '"C:\\Program Files\\Tarrow Backup\\agent.exe" --service'
-    yield (
-        ms,
-        windows.service_installed(ms, city.APPLICATIONS.name, "TarrowBackup", path, "LocalSystem"),
-    )
+    yield windows.service_installed(ms, city.APPLICATIONS.name, "TarrowBackup", path, "LocalSystem")

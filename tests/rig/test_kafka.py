@@ -9,6 +9,7 @@ from types import ModuleType
 
 import pytest
 from kafka import KafkaAdminClient, TopicPartition
+from kafka.admin import MemberToRemove
 from kafka.errors import KafkaError
 
 from tocsin.pipelines.connectors import kafka as connector
@@ -130,6 +131,48 @@ def test_restarted_instance_has_its_partitions_at_once(cluster, admin: KafkaAdmi
     dead.close()
 
     assert taken < connector.SESSION_MS / 1000 / 2
+
+
+def test_an_instance_that_was_replaced_commits_nothing(cluster, admin: KafkaAdminClient) -> None:
+    """Of two processes with one name the older is told, and its commit does not count."""
+    connector.create_topic(admin, "fenced", 1)
+    producer = connector.open_producer(cluster)
+    connector.send(producer, [connector.Outgoing("fenced", b"x")])
+    producer.close()
+    part = TopicPartition("fenced", 0)
+    older = connector.open_consumer(cluster, "fenced-group", "host-1")
+    older.subscribe(["fenced"])
+    assert len(drain(older, 1)) == 1
+    newer = connector.open_consumer(cluster, "fenced-group", "host-1")
+    newer.subscribe(["fenced"])
+    assert len(drain(newer, 1)) == 1
+
+    with pytest.raises(KafkaError):
+        connector.commit(older, {part: 1})
+    assert connector.committed_offsets(newer, "fenced") == {part: None}
+    assert connector.commit(newer, {part: 1})
+    assert connector.committed_offsets(newer, "fenced") == {part: 1}
+    newer.close()
+    older.close()
+
+
+def test_a_member_that_lost_its_partitions_commits_nothing(
+    cluster, admin: KafkaAdminClient
+) -> None:
+    """After another member has come and a new generation begun, the old offsets are refused."""
+    connector.create_topic(admin, "moved", 1)
+    producer = connector.open_producer(cluster)
+    connector.send(producer, [connector.Outgoing("moved", b"x")])
+    producer.close()
+    part = TopicPartition("moved", 0)
+    first = connector.open_consumer(cluster, "moved-group", "host-1")
+    first.subscribe(["moved"])
+    assert len(drain(first, 1)) == 1
+    admin.remove_group_members("moved-group", [MemberToRemove(group_instance_id="host-1")])
+
+    assert connector.commit(first, {part: 1}) is False
+    assert connector.committed_offsets(first, "moved") == {part: None}
+    first.close()
 
 
 def test_too_large_a_record_is_refused(cluster, admin: KafkaAdminClient) -> None:

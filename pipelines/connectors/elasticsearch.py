@@ -194,7 +194,7 @@ class ElasticsearchSink:
             if waiting:
                 if len(waiting) < len(part):
                     pause.restart()
-                self._raise_alarm(waiting, pause)
+                self._raise_alarm([(each.document.index, said) for each, said in waiting], pause)
                 pause.wait(sum(map(len, parts)) + len(waiting))
                 parts.append([action for action, _ in waiting])
 
@@ -220,21 +220,21 @@ class ElasticsearchSink:
         pause = _Pause(self._stop)
         while True:
             try:
-                docs = self._client.mget(docs=wanted).body["docs"]
-                return [_stored(doc) for doc in docs]
+                return _read_documents(self._client.mget(docs=wanted).body, len(wanted))
             except ApiError as error:
                 answer = classify_request(error.meta.status, *read_error(error.body), 1)
             except TransportError as error:
                 answer = Answer(Verdict.RETRY, 0, type(error).__name__)
             except _UnreadableError as error:
                 answer = error.answer
-            self._raise_alarm([(_write_action(alerts[0], Write("create", {})), answer)], pause)
+            self._raise_alarm([(alerts[0].index, answer)], pause)
             pause.wait(len(alerts))
 
-    def _raise_alarm(self, waiting: Sequence[tuple[_Action[T], Answer]], pause: "_Pause") -> None:
+    def _raise_alarm(self, waiting: Sequence[tuple[str, Answer]], pause: "_Pause") -> None:
+        """Say once for each index what holds its documents, or that the server is away."""
         held = {
-            f"{action.document.index}: {answer.status} {answer.type}: {answer.reason}"
-            for action, answer in waiting
+            f"{index}: {answer.status} {answer.type}: {answer.reason}"
+            for index, answer in waiting
             if answer.verdict is Verdict.HOLD
         }
         for sentence in sorted(held):
@@ -344,6 +344,14 @@ def _parts(actions: Iterable[_Action[T]]) -> Iterator[list[_Action[T]]]:
 def _slices(items: list[T], length: int) -> Iterator[list[T]]:
     for start in range(0, len(items), length):
         yield items[start : start + length]
+
+
+def _read_documents(body: Any, wanted: int) -> list[Stored | None]:
+    """What a multi-get found, in order; raises _UnreadableError for what is no answer to it."""
+    docs = body.get("docs") if isinstance(body, Mapping) else None
+    if not isinstance(docs, list) or len(docs) != wanted:
+        raise _UnreadableError(Answer(Verdict.RETRY, 200, "", "unreadable answer"))
+    return [_stored(doc) for doc in docs]
 
 
 def _stored(doc: Mapping[str, Any]) -> Stored | None:

@@ -13,6 +13,7 @@ import pytest
 
 from tocsin.pipelines.connectors import elasticsearch as connector
 from tocsin.pipelines.connectors.elasticsearch import Document, ElasticsearchSink
+from tocsin.schemas.alerts import Alert
 
 Reply = tuple[int, bytes] | None
 DOCUMENTS = [Document("i", str(n), b'{"n": %d}' % n) for n in range(4)]
@@ -32,7 +33,10 @@ def answering(replies: Iterator[Reply]) -> Iterator[tuple[str, list[list[str]]]]
     class Handler(BaseHTTPRequestHandler):
         def do_PUT(self) -> None:
             lines = self.rfile.read(int(self.headers["content-length"])).splitlines()
-            requests.append([json.loads(line)["create"]["_id"] for line in lines[::2]])
+            if self.path.startswith("/_bulk"):
+                requests.append([json.loads(line)["create"]["_id"] for line in lines[::2]])
+            else:
+                requests.append([self.path])
             reply = next(replies)
             if reply is None:
                 self.close_connection = True
@@ -153,3 +157,22 @@ def test_requests_are_bounded_in_bytes_and_documents() -> None:
 
     assert [len(ids) for ids in requests] == [2000, 2000, 3, 1]
     assert outcome.stored == 4_004
+
+
+def test_a_reading_that_says_nothing_is_repeated() -> None:
+    """An alert is not taken for new because a proxy answered in the server's place."""
+    replies = [
+        (200, b"<html>welcome</html>"),
+        (200, b'{"docs": []}'),
+        (503, b""),
+        (200, b'{"docs": [{"_index": "i", "_id": "a", "found": false}]}'),
+        bulk_reply(201),
+    ]
+    with (
+        answering(iter(replies)) as (url, requests),
+        connector.open_client([url]) as client,
+    ):
+        outcome = ElasticsearchSink(client).revise([Alert("a", "i", {})], 0, {})
+
+    assert requests == [["/_mget"]] * 4 + [["a"]]
+    assert outcome.stored == 1

@@ -164,10 +164,6 @@ class Group:
         """The alert of the period that starts there, if there is one."""
         return next((one for one in self.alerts if one.period_start == period_start), None)
 
-    def forget_alerts(self, latest: int) -> None:
-        """Forget the alerts of periods that start at `latest` or before."""
-        self.alerts = [alert for alert in self.alerts if alert.period_start > latest]
-
     def holds(self, entry: Entry) -> bool:
         """Whether the match of `entry` is here."""
         index = bisect_left(self.entries, entry[:4])

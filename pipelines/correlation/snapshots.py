@@ -4,7 +4,7 @@ Windows and alerts are not stored but judged again from the entries, which the h
 be enough; only what was told, and what caps have taken, cannot be found out again.
 """
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from typing import Any
 
 import orjson
@@ -46,7 +46,6 @@ def state_snapshot(state: RuleState) -> dict[str, Any]:
     """What cannot be rebuilt of the state of one rule in one organisation."""
     state.rejudge()
     groups = [(key, group) for key, group in state.groups.items() if isinstance(group, Group)]
-    floor = state.floor
     return {
         "rule": state_key(state.rule),
         "watermark": state.watermark,
@@ -54,7 +53,7 @@ def state_snapshot(state: RuleState) -> dict[str, Any]:
         "evicted": state.evicted,
         "capped": state.capped,
         "evictions": state.evictions,
-        "entries": [entry for entry in state.entries() if entry[0] >= floor],
+        "entries": list(state.entries()),
         "alerts": [_saved_alert(key, alert) for key, group in groups for alert in group.alerts],
         "changed": sorted(state.changed),
         "announced": sorted(state.announced),
@@ -78,32 +77,25 @@ def _saved_alert(key: str, alert: AlertState) -> list[Any]:
     return [key, alert.period_start, *(getattr(alert, name) for name in _ALERT_FIELDS)]
 
 
-def restore_state(
-    state: RuleState, saved: Mapping[str, Any], owned: Iterable[str] | None = None
-) -> None:
-    """Bring a new `state` to where `saved` was; with `owned` only the groups with those keys."""
-    keys = None if owned is None else frozenset(owned)
+def restore_state(state: RuleState, saved: Mapping[str, Any]) -> None:
+    """Bring a new `state` to where `saved` was."""
     state.complete_from = max(state.complete_from, saved["complete_from"])
     entries: list[Entry] = [
-        (time, key, event_id, rule, value)
-        for time, key, event_id, rule, value in saved["entries"]
-        if keys is None or key in keys
+        (time, key, event_id, rule, value) for time, key, event_id, rule, value in saved["entries"]
     ]
     state.replay(entries, saved["watermark"])
-    state.evicted = max(state.evicted, saved["evicted"])
-    state.capped = max(state.capped, saved["capped"])
-    state.evictions += saved["evictions"]
+    state.evicted = saved["evicted"]
+    state.capped = saved["capped"]
+    state.evictions = saved["evictions"]
     alerts: dict[str, list[AlertState]] = {}
     for key, period_start, *values in saved["alerts"]:
-        if keys is None or key in keys:
-            alert = AlertState(period_start, values[0], values[1])
-            for name, value in zip(_ALERT_FIELDS, values, strict=True):
-                setattr(alert, name, value)
-            alerts.setdefault(key, []).append(alert)
-    for key, listed in alerts.items():
-        state.adopt(key, listed)
-    state.changed = {(start, key) for start, key in saved["changed"] if not keys or key in keys}
-    state.announced = {(start, key) for start, key in saved["announced"] if not keys or key in keys}
+        alert = AlertState(period_start, values[0], values[1])
+        for name, value in zip(_ALERT_FIELDS, values, strict=True):
+            setattr(alert, name, value)
+        alerts.setdefault(key, []).append(alert)
+    state.adopt(alerts)
+    state.changed = {(start, key) for start, key in saved["changed"]}
+    state.announced = {(start, key) for start, key in saved["announced"]}
     for key, capped in saved["capped_groups"]:
         group = state.groups.get(key)
         if isinstance(group, Group):

@@ -327,26 +327,33 @@ class RuleState:
         self.watermark = watermark
         self._settle(len(self.pending) + 1)
         self._look_forward()
-        for group in self.groups.values():
-            if isinstance(group, Group):
-                group.forget_alerts(self.watermark - self.rule.period - self.rule.reach)
         deque(self._settlements(), maxlen=0)
         self.started.clear()
         self.changed.clear()
 
-    def adopt(self, key: str, alerts: list[AlertState]) -> None:
-        """Put saved `alerts` of a group in the place of those that a replay found."""
-        group = self._grown(key)
-        found = {alert.period_start: alert for alert in group.alerts}
-        for alert in alerts:
-            replayed = found.pop(alert.period_start, None)
-            if replayed is not None:
-                alert.spans = replayed.spans
-                alert.scheduled = replayed.scheduled
-            if not alert.settled and not alert.scheduled:
-                heappush(self._settling, (alert.period_start, key))
-            alert.scheduled = True
-        group.alerts = sorted([*alerts, *found.values()], key=lambda alert: alert.period_start)
+    def adopt(self, saved: dict[str, list[AlertState]]) -> None:
+        """Put the `saved` alerts, by group, in the place of those that a replay found.
+
+        The replay knows where their evidence is. Of periods that are over it may have found alerts
+        in what is left of their entries, which are not to be told again.
+        """
+        self._settling = []
+        for key in saved.keys() | self.groups.keys():
+            alerts = {alert.period_start: alert for alert in saved.get(key, ())}
+            known = self.groups.get(key)
+            replayed = known.alerts if isinstance(known, Group) else []
+            for alert in replayed:
+                kept = alerts.get(alert.period_start)
+                if kept is not None:
+                    kept.spans = alert.spans
+                elif not alert.settled:
+                    alerts[alert.period_start] = alert
+            if alerts or replayed:
+                self._grown(key).alerts = [alerts[start] for start in sorted(alerts)]
+            for alert in alerts.values():
+                alert.scheduled = True
+                if not alert.settled:
+                    heappush(self._settling, (alert.period_start, key))
 
     def entries(self) -> Iterator[Entry]:
         """All entries of the state, pending ones last."""

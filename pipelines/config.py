@@ -60,6 +60,13 @@ def texts(value: object) -> tuple[str, ...]:
     raise ValueError('expected a list of strings, such as ["a", "b"]')
 
 
+def value_lists(value: object) -> tuple[tuple[str, tuple[str, ...]], ...]:
+    """A table of lists of strings."""
+    if isinstance(value, dict):
+        return tuple((name, texts(members)) for name, members in value.items())
+    raise ValueError('expected a table of lists, such as {admins = ["ann", "bob"]}')
+
+
 def organization(value: object) -> str:
     """A name that may stand in an index name."""
     if isinstance(value, str) and is_name(value):
@@ -161,6 +168,9 @@ class Rules:
         texts, "Files and directories of rules; without any, the rules that Tocsin ships.", ()
     )
     exclude: tuple[str, ...] = option(texts, "Ids of rules that do not run.", ())
+    placeholders: tuple[tuple[str, tuple[str, ...]], ...] = option(
+        value_lists, "Values of the placeholders `%name%`; a rule with another one is refused.", ()
+    )
 
 
 @dataclass(frozen=True, slots=True)

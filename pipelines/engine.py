@@ -1,7 +1,7 @@
 """Rules loaded and compiled as one: what the hosts hand to the stages."""
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
 from importlib.resources import files
 from pathlib import Path
 
@@ -35,19 +35,19 @@ def load_engine(
     *,
     exclude: Sequence[str] = (),
     native: bool = False,
+    placeholders: Mapping[str, Sequence[str]] | None = None,
 ) -> Engine:
     """The engine of the rules in `paths` (files and directories), or of the shipped ones.
 
-    Rules whose id is in `exclude` do not run. Raises OSError for a path that cannot be read.
+    Rules whose id is in `exclude` do not run; `placeholders` has the values of `%name%`. Raises
+    OSError for a path that cannot be read.
     """
-    rules = load_rules(paths or [SHIPPED], native=native)
+    rules = load_rules(paths or [SHIPPED], native=native, placeholders=placeholders)
     if exclude:
-        left_out = frozenset(exclude)
-        rules = RuleSet(
-            tuple(rule for rule in rules.detections if rule.info.id not in left_out),
-            tuple(rule for rule in rules.correlations if rule.info.id not in left_out),
-            rules.refusals,
-            rules.skipped,
+        rules = replace(
+            rules,
+            detections=tuple(rule for rule in rules.detections if rule.info.id not in exclude),
+            correlations=tuple(rule for rule in rules.correlations if rule.info.id not in exclude),
         )
     plan = compile_correlations(rules)
     return Engine(rules, compile_rules(rules), plan, rules.refusals + plan.refusals)

@@ -82,6 +82,8 @@ def run(
     engine = load_engine(rules or [], native=native)
     for refusal in engine.refusals:
         error(str(refusal))
+    if engine.rules.skipped:
+        note(f"{len(engine.rules.skipped)} rules over ECS fields skipped, as events are native")
     errors: list[str] = []
     name = str(events)
     with rule_run.open_events(events) as stream:

@@ -60,6 +60,7 @@ def stream(
     engine = load_engine(
         [Path(name) for name in settings.rules.directories],
         exclude=settings.rules.exclude,
+        placeholders=dict(settings.rules.placeholders),
     )
     for refusal in engine.refusals:
         error(str(refusal))

@@ -80,6 +80,17 @@ def test_what_is_wrong_is_named_with_its_key(tmp_path: Path, text: str, problem:
     assert problems(tmp_path, text) == [problem]
 
 
+def test_placeholders_are_lists_of_values(tmp_path: Path) -> None:
+    """A table gives each placeholder of the rules its values; anything else is refused."""
+    loaded = load(tmp_path, '[rules.placeholders]\nadmins = ["ann", "bob"]')
+
+    assert dict(loaded.rules.placeholders) == {"admins": ("ann", "bob")}
+    assert problems(tmp_path, '[rules.placeholders]\nadmins = "ann"') == [
+        'rules.placeholders: expected a list of strings, such as ["a", "b"], '
+        "not {'admins': 'ann'}"
+    ]
+
+
 def test_broken_toml_is_named_with_its_line(tmp_path: Path) -> None:
     """A syntax error carries TOML's own line and column."""
     (problem,) = problems(tmp_path, "[kafka\n")

@@ -64,6 +64,8 @@ def _port(dice: Dice) -> int:
 
 
 def _browsing(dice: Dice, person: Person) -> Iterator[Line]:
+    morning = at("07:30") + dice.below(90 * MINUTE_MS)
+    yield fortigate.user_logon(morning, person.address, person.user)
     for _ in range(dice.between(300, 420)):
         ms = dice.moment(OFFICE)
         blocked = dice.chance(0.006)
@@ -73,6 +75,9 @@ def _browsing(dice: Dice, person: Person) -> Iterator[Line]:
             yield fortigate.webfilter(ms, source, person.user, site, dice.pick(_PATHS))
         if blocked:
             continue
+        if dice.chance(0.1):
+            query = (person.address, _port(dice))
+            yield fortigate.name_query(ms, query, city.DC.address, site)
         application = dice.pick(_APPLICATIONS)
         if dice.chance(0.12):
             yield fortigate.application(ms, source, site, *application)

@@ -196,6 +196,28 @@ def vpn_tunnel(
     return ms, f'{line}msg="{message}"'
 
 
+def user_logon(ms: int, address: str, user: str) -> Line:
+    """A logon that the firewall learnt of from the domain controller."""
+    return ms, _head(ms, "0102043014", "event", "user", "notice") + (
+        f'logdesc="FSSO logon authentication status" srcip={address} user="{user.upper()}" '
+        f'server="FSSO-DC01" action="FSSO-logon" '
+        f'msg="FSSO-logon event from FSSO-DC01: user {user.upper()} logged on {address}"'
+    )
+
+
+def name_query(ms: int, source: tuple[str, int], resolver: str, site: WebSite) -> Line:
+    """A name that a machine asked for, answered and let pass."""
+    return ms, _head(ms, "1501054802", "utm", "dns", "notice") + (
+        f'eventtype="dns-response" policyid=11 sessionid={40_000_000 + ms} srcip={source[0]} '
+        f'srcport={source[1]} srccountry="Reserved" srcintf="lan" srcintfrole="lan" '
+        f'dstip={resolver} dstport=53 dstcountry="Reserved" dstintf="servers" '
+        f'dstintfrole="lan" proto=17 profile="default" xid={ms % 65_521} '
+        f'qname="{site.name}" qtype="A" qtypeval=1 qclass="IN" ipaddr="{site.address}" '
+        f'msg="Domain is monitored" action="pass" cat={site.category} '
+        f'catdesc="{site.description}"'
+    )
+
+
 def admin_login(ms: int, user: str, address: str, *, success: bool) -> Line:
     """A login to the firewall's own administration."""
     logid, level, word = (

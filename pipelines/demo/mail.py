@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 from tocsin.pipelines.demo.city import DOMAIN, MX
-from tocsin.pipelines.demo.clock import syslog_time
+from tocsin.pipelines.demo.clock import clock, syslog_time
 from tocsin.pipelines.demo.dice import Dice
 from tocsin.pipelines.demo.lines import Entry
 
@@ -207,3 +207,50 @@ def refusal(dice: Dice, ms: int, address: str, sender: str, recipient: str) -> I
         pid,
         f"disconnect from {client} ehlo=1 mail=1 rcpt=0/1 quit=1 commands=3/4",
     )
+
+
+def failed_login(dice: Dice, ms: int, address: str) -> Iterator[Entry]:
+    """Somebody outside who guesses at a mailbox's password, once."""
+    pid = dice.between(20_000, 59_000)
+    client = f"unknown[{address}]"
+    for delay, text in (
+        (0, f"connect from {client}"),
+        (900, f"warning: {client}: SASL LOGIN authentication failed: UGFzc3dvcmQ6"),
+        (960, f"disconnect from {client} ehlo=1 auth=0/1 quit=1 commands=2/3"),
+    ):
+        yield _postfix(ms + delay, "submission/smtpd", pid, text)
+
+
+def lost_connection(dice: Dice, ms: int, address: str) -> Iterator[Entry]:
+    """A scanner that looks whether there is a mail server, and goes."""
+    pid = dice.between(20_000, 59_000)
+    client = f"unknown[{address}]"
+    for delay, text in (
+        (0, f"connect from {client}"),
+        (240, f"lost connection after {dice.pick(('CONNECT', 'EHLO', 'UNKNOWN'))} from {client}"),
+        (241, f"disconnect from {client} commands=0/0"),
+    ):
+        yield _postfix(ms + delay, "smtpd", pid, text)
+
+
+def statistics(dice: Dice, ms: int, address: str) -> Iterator[Entry]:
+    """What anvil counted in the last ten minutes."""
+    since = f"Nov 17 {clock(ms - dice.between(60_000, 500_000))}"
+    pid = dice.between(20_000, 59_000)
+    for text in (
+        f"max connection rate {dice.between(1, 4)}/60s for (smtp:{address}) at {since}",
+        f"max connection count {dice.between(1, 3)} for (smtp:{address}) at {since}",
+        f"max cache size {dice.between(1, 6)} at {since}",
+    ):
+        yield _postfix(ms, "anvil", pid, f"statistics: {text}")
+
+
+def deferral(dice: Dice, ms: int, queue_id: str, recipient: str) -> Entry:
+    """An attempt to deliver that comes to nothing for now."""
+    host = f"mail.{recipient.partition('@')[2]}"
+    address = f"{host}[198.18.{dice.between(100, 220)}.25]:25"
+    text = (
+        f"{queue_id}: to=<{recipient}>, relay=none, delay=30, delays=0.2/0.01/30/0, dsn=4.4.1, "
+        f"status=deferred (connect to {address}: Connection timed out)"
+    )
+    return _postfix(ms, "smtp", dice.between(20_000, 59_000), text)

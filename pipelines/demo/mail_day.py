@@ -2,8 +2,9 @@
 
 from collections.abc import Iterator
 
+from tocsin.pipelines.demo import mail
 from tocsin.pipelines.demo.city import DOMAIN, STAFF
-from tocsin.pipelines.demo.clock import DAY_MS, MINUTE_MS
+from tocsin.pipelines.demo.clock import DAY_MS, HOUR_MS, MINUTE_MS
 from tocsin.pipelines.demo.dice import ALWAYS, OFFICE, PUBLIC, Dice
 from tocsin.pipelines.demo.lines import Entry
 from tocsin.pipelines.demo.mail import Letter, letter, refusal
@@ -36,9 +37,30 @@ def mail_day(dice: Dice) -> Iterator[Entry]:
         yield from letter(dice, min(dice.moment(OFFICE), _DAY_END), _answer(dice))
     for number in range(1_700):
         ms = min(dice.moment(ALWAYS), _DAY_END)
-        address = f"198.19.{dice.below(256)}.{dice.between(1, 254)}"
+        address = _stranger(dice)
         sender = f"{dice.pick(_SPAMMERS)}{number}@{dice.pick(_SPAMMERS)}.example"
         yield from refusal(dice, ms, address, sender, dice.pick(STAFF).mail)
+    yield from _noise(dice)
+
+
+def _noise(dice: Dice) -> Iterator[Entry]:
+    """What a mail server writes besides mail: guesses, scans, its own figures, slow receivers."""
+    for _ in range(160):
+        ms = min(dice.moment(ALWAYS), _DAY_END)
+        yield from mail.failed_login(dice, ms, _stranger(dice))
+    for _ in range(240):
+        ms = min(dice.moment(ALWAYS), _DAY_END)
+        yield from mail.lost_connection(dice, ms, _stranger(dice))
+    for ms in dice.rhythm(10 * MINUTE_MS, _DAY_END, 10 * MINUTE_MS, MINUTE_MS):
+        yield from mail.statistics(dice, ms, _stranger(dice))
+    for number in range(9):
+        queue_id, recipient = dice.hexadecimal(10), f"office@slow-{number}.example"
+        for ms in dice.rhythm(number * HOUR_MS, _DAY_END, 66 * MINUTE_MS, MINUTE_MS):
+            yield mail.deferral(dice, ms, queue_id, recipient)
+
+
+def _stranger(dice: Dice) -> str:
+    return f"198.19.{dice.below(256)}.{dice.between(1, 254)}"
 
 
 def _recipients(dice: Dice) -> tuple[str, ...]:
@@ -65,7 +87,7 @@ def _spam(dice: Dice) -> Letter:
         sender=f"noreply@{domain}",
         recipients=_recipients(dice),
         client=domain,
-        address=f"198.19.{dice.below(256)}.{dice.between(1, 254)}",
+        address=_stranger(dice),
         size=dice.amount(1_800, 90_000),
         score=dice.between(52, 240) / 10,
         tests=dice.pick(_SPAM_TESTS),

@@ -5,6 +5,9 @@ from pathlib import Path
 from uuid import UUID
 
 import pytest
+from sigma.collection import SigmaCollection
+from sigma.validation import SigmaValidator
+from sigma.validators.core import validators
 
 from tocsin.pipelines.detection.documents import Mapping, read_documents
 from tocsin.pipelines.engine import SHIPPED, Engine
@@ -54,6 +57,19 @@ def test_every_rule_is_accepted(engine: Engine):
     assert engine.refusals == ()
     assert engine.correlations.warnings == ()
     assert len(engine.rules.detections) + len(engine.rules.correlations) == len(RULES)
+
+
+def test_the_public_toolchain_takes_every_rule():
+    """All shipped rules load in pySigma, and its validators have nothing to say.
+
+    Left out are the validators that ask the internet for the tags of ATT&CK and D3FEND.
+    """
+    collection = SigmaCollection.load_ruleset(FILES, collect_errors=True)
+    collection.resolve_rule_references()
+    offline = {kind for kind in validators.values() if not kind.__module__.endswith(".tags")}
+
+    assert not [error for rule in collection.rules for error in rule.errors]
+    assert SigmaValidator(offline).validate_rules(collection) == []
 
 
 def test_there_are_detections_and_correlations_of_every_source_group():

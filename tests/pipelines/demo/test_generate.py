@@ -10,7 +10,7 @@ from tocsin.pipelines import stages
 from tocsin.pipelines.demo.generate import PARSERS, Manifest, generate
 from tocsin.schemas.records import Batch, Record
 
-SEED_1 = "54efdc1e83ae0f67bc67824edec61184e03146de3804a38b94392c5340b04ed4"
+SEED_1 = "c0e4b9a54c064d23f1dd8514d2f89c7f5575934f2e0b274525ed23c9523e4401"
 
 
 def digest(manifest: Manifest) -> str:

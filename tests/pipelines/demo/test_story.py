@@ -48,7 +48,7 @@ def test_the_story_names_rules_that_ship(engine: Engine):
         if rule.info.id not in engine.correlations.silent
     }
 
-    assert {rule for step in STORY for rule in step.rules} == loud
+    assert {rule for step in STORY for rule in step.rules} <= loud
 
 
 def test_the_story_crosses_all_source_groups():

@@ -6,7 +6,7 @@ events pay again for the values that they bring, some hundreds of milliseconds f
 logs, and no cache needs an order of eviction.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from typing import Any
 
 MISSING = object()
@@ -37,14 +37,22 @@ class Memory:
         """Let `cache` share the budget."""
         self._caches.append(cache)
 
+    def forget(self, keep: Iterable[dict[Any, Any]]) -> None:
+        """Empty all caches, and watch over none but those to `keep` from here on."""
+        self._empty()
+        self._caches = list(keep)
+
     def spend(self, size: int) -> None:
         """Account for an entry with a key of `size` bytes that a cache is about to make."""
         self._spent += size + _ENTRY_COST
         if self._spent > self.limit:
-            self.evicted += sum(map(len, self._caches))
-            for cache in self._caches:
-                cache.clear()
-            self._spent = 0
+            self._empty()
+
+    def _empty(self) -> None:
+        self.evicted += sum(map(len, self._caches))
+        for cache in self._caches:
+            cache.clear()
+        self._spent = 0
 
 
 class ValueCache(dict[Any, frozenset[int]]):
@@ -71,3 +79,9 @@ class ValueCache(dict[Any, frozenset[int]]):
             self._memory.spend(0)
             self[value] = found
         return found
+
+    def look_up(self, value: Any) -> frozenset[int]:
+        """What `value`, which may be a list or an object, comes to."""
+        if isinstance(value, list | dict):
+            return self._work_out(value)
+        return self[value]

@@ -8,7 +8,7 @@ object, so that tuples of them are compared by identity, and a value's signature
 """
 
 from collections import defaultdict
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Iterable, Mapping
 from ipaddress import IPv4Address, IPv6Address
 from typing import Any
 
@@ -30,7 +30,9 @@ class Column:
     """The atoms about one field, ready to be asked of its values."""
 
     def __init__(self, atoms: Mapping[int, Atom]) -> None:
-        absent, present, null = set(), set(), set()
+        absent: set[int] = set()
+        present: set[int] = set()
+        null: set[int] = set()
         self._booleans: dict[bool, set[int]] = {True: set(), False: set()}
         self._exact: dict[str, list[_Question]] = defaultdict(list)
         self._networks = _Networks()
@@ -151,6 +153,3 @@ class _Networks:
         for (version, mask), starts in self._by_mask.items():
             if version == address.version:
                 found |= starts.get(bits & mask, set())
-
-
-WorkOut = Callable[[Any], Signature]

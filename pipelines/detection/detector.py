@@ -1,103 +1,81 @@
 """Detection over batches of events: which rules match which of them.
 
-Rules of the same log source share a gate. An event is asked for its gates' witnesses first, one
-field for each alternative of a gate, so that the gates of other sources cost a look-up together.
+    rules ──▶ planner (`plan`) ──▶ matcher (`match`) ──▶ verdicts ──▶ matches
+
+The matcher says which rules hold by what can be looked up. Here the rest is settled, for the few
+events that have any: rules with keywords where one may stand, references to other fields, and
+exceptions. Whatever is settled here, the reference says.
 """
 
-from collections import Counter, defaultdict
-from collections.abc import Iterable, Sequence
+from collections import Counter
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 from tocsin.pipelines.detection import reference
-from tocsin.pipelines.detection.ir import Node
+from tocsin.pipelines.detection.cache import Memory
+from tocsin.pipelines.detection.match import Matcher, Running
+from tocsin.pipelines.detection.plan import Planner, Prepared, Verdict
 from tocsin.pipelines.detection.rules import DetectionRule, RuleSet
 from tocsin.schemas.events import Event
-from tocsin.schemas.sigma import Gate
-from tocsin.schemas.values import canonical
 
-Key = str | bool | None
-
-
-@dataclass(frozen=True, slots=True)
-class _Group:
-    """The rules that share a gate, in the order of their ids."""
-
-    gate: Node
-    rules: tuple[DetectionRule, ...]
+MEMORY = 64 << 20
+"""Bytes of caches. With less, values that come again are worked out again."""
 
 
 @dataclass(frozen=True, slots=True)
 class Detector:
     """Compiled rules. `excepted` counts the matches that each exception took away, by its id."""
 
-    always: tuple[_Group, ...]
-    witnesses: dict[str, dict[Key, tuple[_Group, ...]]]
+    matcher: Matcher
+    native: bool
     excepted: Counter[str] = field(default_factory=Counter)
 
-    def match(self, events: Sequence[Event]) -> list[tuple[int, DetectionRule]]:
-        """Every match as (index into `events`, rule), sorted by index, then rule id."""
+    def match(
+        self, events: Sequence[Event], lines: Sequence[bytes] | None = None
+    ) -> list[tuple[int, DetectionRule]]:
+        """Every match as (index into `events`, rule), sorted by index, then rule id.
+
+        `lines` may be the JSON texts that the events were read from; keywords are then looked for
+        in them first, which is faster.
+        """
         found: list[tuple[int, DetectionRule]] = []
-        for index, event in enumerate(events):
-            matching = [
-                rule
-                for group in self._groups(event)
-                if reference.holds(group.gate, event)
-                for rule in group.rules
-                if self._matches(rule, event)
+        for index, running, verdict in self.matcher.verdicts(events):
+            event = events[index]
+            keywords = running.keywords
+            line = None if lines is None else lines[index]
+            if keywords is not None and keywords.may_stand_in(event, line, native=self.native):
+                verdict = _with_keywords(running, verdict, event)  # noqa: PLW2901
+            found += [
+                (index, prepared.rule)
+                for prepared in verdict
+                if not prepared.approximate or self._confirmed(prepared.rule, event)
             ]
-            matching.sort(key=lambda rule: rule.info.id)
-            found.extend((index, rule) for rule in matching)
         return found
 
-    def _groups(self, event: Event) -> Iterable[_Group]:
-        """The groups to which `event` may belong, each once."""
-        groups = {id(group): group for group in self.always}
-        for name, by_value in self.witnesses.items():
-            if name in event:
-                for value in reference.elements(event[name]):
-                    for group in by_value.get(canonical(value), ()):
-                        groups[id(group)] = group
-        return groups.values()
-
-    def _matches(self, rule: DetectionRule, event: Event) -> bool:
-        if not reference.holds(rule.condition, event):
+    def _confirmed(self, rule: DetectionRule, event: Event) -> bool:
+        if not reference.fires(rule, event):
             return False
         exceptions = reference.exceptions(rule, event)
         self.excepted.update(exception.id for exception in exceptions)
         return not exceptions
 
 
-def compile_rules(rules: RuleSet) -> Detector:
-    """The detector of all detection rules; those whose log source nothing feeds are left out."""
-    by_gate: dict[str, list[DetectionRule]] = defaultdict(list)
-    for rule in sorted(rules.detections, key=lambda rule: rule.info.id):
-        if rule.fields.gate is not None:
-            by_gate[repr(rule.fields.gate)].append(rule)
-    always: list[_Group] = []
-    witnesses: dict[str, dict[Key, tuple[_Group, ...]]] = defaultdict(dict)
-    for sharing in by_gate.values():
-        group = _Group(sharing[0].gate, tuple(sharing))
-        found = list(_witnesses(sharing[0].fields.gate or ()))
-        if None in found:
-            always.append(group)
-            continue
-        for witness in found:
-            if witness is not None:
-                name, value = witness
-                witnesses[name][value] = (*witnesses[name].get(value, ()), group)
-    return Detector(tuple(always), dict(witnesses))
+def _with_keywords(running: Running, verdict: Verdict, event: Event) -> Verdict:
+    """The verdict on an event in which keywords may stand."""
+    found = [prepared for prepared in verdict if not prepared.keywords]
+    found += [each for each in running.plan.keyword_rules if reference.fires(each.rule, event)]
+    return tuple(sorted(found, key=_rule_id))
 
 
-def _witnesses(gate: Gate) -> Iterable[tuple[str, Key] | None]:
-    """For each alternative the values of one field that it asks for; None where it asks for none.
+def _rule_id(prepared: Prepared) -> str:
+    return prepared.rule.info.id
 
-    The field with the fewest values tells most.
+
+def compile_rules(rules: RuleSet, *, memory: int = MEMORY) -> Detector:
+    """The detector of all detection rules; those whose log source nothing feeds are left out.
+
+    `memory` bounds its caches, in bytes; nothing but speed depends on it.
     """
-    for alternative in gate:
-        named = [(name, values) for name, values in alternative.items() if values]
-        if not named:
-            yield None
-            continue
-        name, values = min(named, key=lambda each: len(each[1]))
-        for value in values:
-            yield name, canonical(value)
+    planner = Planner.of(rules.detections)
+    native = any(rule.native for rule in rules.detections)
+    return Detector(Matcher(planner, Memory(memory)), native)

@@ -13,7 +13,8 @@ is taken not to hold: the forms are those of events in which no keyword stands.
 """
 
 from collections import defaultdict
-from collections.abc import Callable, Iterable, Iterator, Set
+from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Set as AbstractSet
 from dataclasses import dataclass, field
 
 from tocsin.pipelines.detection.ir import (
@@ -196,7 +197,7 @@ def none_of(form: Form) -> Form:
     return TRUE if form == FALSE else NoneOf(form)
 
 
-def fold(form: Form, known: Set[int], true: Set[int]) -> Form:
+def fold(form: Form, known: AbstractSet[int], true: AbstractSet[int]) -> Form:
     """What is left of `form` when of the atoms `known` just those in `true` are true."""
     match form:
         case Some(atoms):
@@ -226,7 +227,7 @@ def atoms_of(form: Form) -> Iterator[int]:
             yield from atoms_of(child)
 
 
-Test = Callable[[Set[int]], bool]
+Test = Callable[[AbstractSet[int]], bool]
 """Whether a form holds where a set of atoms is true."""
 
 
@@ -251,7 +252,7 @@ def test_of(form: Form) -> Test:
             return lambda true: sum(test(true) for test in tests) >= count
 
 
-def clauses_of(form: Form, rarity: Callable[[Set[int]], float]) -> list[frozenset[int]]:
+def clauses_of(form: Form, rarity: Callable[[AbstractSet[int]], float]) -> list[frozenset[int]]:
     """Sets of atoms, of each of which one must be true where the form holds.
 
     They are necessary, not enough. Of an alternative's clauses the rarest speaks for it.

@@ -13,8 +13,10 @@ Short texts go through an Aho-Corasick automaton. It reports each occurrence, wh
 may be many of each of many literals; those go through Hyperscan, which reports each literal once.
 """
 
-from collections.abc import Sequence, Set
+from collections.abc import Sequence
+from collections.abc import Set as AbstractSet
 from functools import cached_property
+from typing import Any
 
 import ahocorasick_rs
 import hyperscan
@@ -94,7 +96,7 @@ class LiteralSearch:
         )
         return database
 
-    def find(self, text: str) -> Set[int]:
+    def find(self, text: str) -> AbstractSet[int]:
         """The indices of the needles in `text`, which has no lone surrogates."""
         if not self._needles:
             return frozenset()
@@ -106,5 +108,5 @@ class LiteralSearch:
         return found
 
 
-def _collect(number: int, _start: int, _end: int, _flags: int, found: set[int]) -> None:
+def _collect(number: int, _start: int, _end: int, _flags: int, found: Any) -> None:
     found.add(number)

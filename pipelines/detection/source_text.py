@@ -1,6 +1,7 @@
 """Where keywords look: the text that came from the source (SEMANTICS §2.8)."""
 
 from collections.abc import Iterator
+from functools import lru_cache
 from typing import Any
 
 from tocsin.schemas.events import Event
@@ -9,6 +10,7 @@ from tocsin.schemas.values import clean, number_text
 
 _ADDED = ("@timestamp", "event.id", "organization.name")
 _LOGSOURCE = "logsource"
+_ORIGINAL = "event.original"
 _VENDORS = tuple(f"{root}." for root in VENDOR_ROOTS)
 
 
@@ -19,14 +21,18 @@ def source_texts(event: Event, native: bool) -> Iterator[tuple[str, str]]:
     plain text. `native` events are source text but for what names their log source and identity.
     """
     for key, value in event.items():
-        root = key.partition(".")[0]
-        if native:
-            if root != _LOGSOURCE and key not in _ADDED:
-                yield from ((key, text) for text in _texts(value))
-        elif key == "message" or key.startswith(_VENDORS):
+        if is_source(key, native):
             yield from ((key, text) for text in _texts(value))
-        elif key == "event.original" and isinstance(value, str) and is_plain(value):
+        elif key == _ORIGINAL and not native and isinstance(value, str) and is_plain(value):
             yield key, clean(value)
+
+
+@lru_cache(maxsize=4096)
+def is_source(key: str, native: bool) -> bool:
+    """Whether what stands under `key` is source text whatever it is."""
+    if native:
+        return key.partition(".")[0] != _LOGSOURCE and key not in _ADDED
+    return key == "message" or key.startswith(_VENDORS)
 
 
 def is_plain(original: str) -> bool:

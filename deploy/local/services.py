@@ -109,8 +109,8 @@ def start_kafka(
     the old broker's session has expired.
     """
     classpath = f"{fetch('kafka')}/*"
-    place, owned = _folder("kafka", folder)
     port = claim_port(port)
+    place, owned = _folder("kafka", folder)
     properties = place / "server.properties"
     properties.write_text(_kafka_properties(place, port, free_port(), settings or {}))
     if not (place / "data" / "meta.properties").exists():
@@ -177,6 +177,7 @@ def start_elasticsearch(
     temporary one. Needs 1.5 GiB of memory.
     """
     archive = next(fetch("elasticsearch").glob("*.zip"))
+    port = claim_port(port)
     place, owned = _folder("elasticsearch", folder)
     home = place / archive.stem
     if not home.exists():
@@ -186,7 +187,6 @@ def start_elasticsearch(
     for name in CONFIGURATION:
         if not (config / name).exists():
             shutil.copy(home / "config" / name, config / name)
-    port = claim_port(port)
     yaml = _elasticsearch_settings(place, port, free_port(), settings or {})
     (config / "elasticsearch.yml").write_text(yaml)
     java = Path(shutil.which("java") or "java").resolve().parent.parent
@@ -243,8 +243,8 @@ def start_flink_job_server(folder: Path | None = None, port: int | None = None) 
     `--finish_bundle_before_checkpointing`: without it every other streaming job never starts.
     """
     classpath = f"{fetch('flink')}/*"
-    place, owned = _folder("flink", folder)
     port = claim_port(port)
+    place, owned = _folder("flink", folder)
     command = ["java", "-Xmx1500m", "-cp", classpath]
     command += ["org.apache.beam.runners.flink.FlinkJobServerDriver", "--flink-master=[local]"]
     command += [f"--job-host={HOST}", f"--job-port={port}", "--artifact-port=0"]

@@ -192,6 +192,7 @@ class Group:
                 alert.partial = alert.period_start - rule.timespan < floor
                 changed.append(alert)
             elif alert.period_start - rule.timespan < floor:
+                before.spans = alert.spans
                 self.alerts[index] = before
             else:
                 alert.told = before.told

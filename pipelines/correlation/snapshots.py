@@ -4,7 +4,7 @@ Windows and alerts are not stored but judged again from the entries, which the h
 be enough; only what was told, and what caps have taken, cannot be found out again.
 """
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import orjson
@@ -77,13 +77,21 @@ def _saved_alert(key: str, alert: AlertState) -> list[Any]:
     return [key, alert.period_start, *(getattr(alert, name) for name in _ALERT_FIELDS)]
 
 
+def _entry(row: Sequence[Any], references: int) -> Entry:
+    """The entry of a saved row; raises ValueError where it is none."""
+    time, key, event_id, rule, value = row
+    texts = isinstance(key, str) and isinstance(event_id, str)
+    numbers = isinstance(time, int) and isinstance(rule, int) and 0 <= rule < references
+    if not (texts and numbers and (value is None or isinstance(value, str))):
+        raise ValueError(f"{row!r} is no entry")
+    return time, key, event_id, rule, value
+
+
 def restore_state(state: RuleState, saved: Mapping[str, Any]) -> None:
     """Bring a new `state` to where `saved` was."""
     state.complete_from = max(state.complete_from, saved["complete_from"])
-    entries: list[Entry] = [
-        (time, key, event_id, rule, value) for time, key, event_id, rule, value in saved["entries"]
-    ]
-    state.replay(entries, saved["watermark"])
+    references = len(state.rule.references)
+    state.replay([_entry(row, references) for row in saved["entries"]], saved["watermark"])
     state.evicted = saved["evicted"]
     state.capped = saved["capped"]
     state.evictions = saved["evictions"]

@@ -40,8 +40,8 @@ class RuleState:
     A group with a single entry that cannot hold alone is kept as that entry: most groups never see
     a second one. `complete_from` is the time from which all matches were seen; `evicted` the
     latest time at which any group may lack a match because of a cap, `capped` the latest that a
-    single group's cap has touched. Entries that wait for the watermark are in `pending`, sorted,
-    or `fresh`, not yet: sorting is put off until the watermark comes near, and done once.
+    single group's cap has touched. Entries that wait for the watermark are in `pending`, sorted
+    (from `_next` on), or `fresh`, not yet: sorting is put off until the watermark comes near.
     """
 
     def __init__(self, plan: CorrelationPlan, rule: CorrelationRule, complete_from: int) -> None:
@@ -49,6 +49,7 @@ class RuleState:
         self.watermark = BEFORE_TIME
         self.evicted = BEFORE_TIME
         self.pending: list[Entry] = []
+        self._next = 0
         self.fresh: list[Entry] = []
         self.fresh_from = AFTER_TIME
         self.groups: dict[str, Entry | Group] = {}
@@ -133,6 +134,8 @@ class RuleState:
         target = AFTER_TIME if watermark >= END_OF_TIME else watermark - self.lag
         self.rejudge()
         stride = self.horizon // _STEPS + 1
+        if self._first_waiting() + stride < target:
+            self._sort_waiting()
         while (first := self._first_waiting()) + stride < target:
             yield from self._step(first + stride, group_limit)
         yield from self._step(target, group_limit)
@@ -179,17 +182,19 @@ class RuleState:
 
     def _take_pending(self) -> list[Entry]:
         """The entries below the watermark, in order, each match once."""
-        cut = bisect_left(self.pending, (self.watermark,))
-        entries = self.pending[:cut]
-        del self.pending[:cut]
+        cut = bisect_left(self.pending, (self.watermark,), self._next)
+        entries = self.pending[self._next : cut]
+        self._next = cut
         if self.fresh_from < self.watermark:
             entries += [entry for entry in self.fresh if entry[0] < self.watermark]
             entries.sort()
             self.fresh = [entry for entry in self.fresh if entry[0] >= self.watermark]
             self.fresh_from = min(self.fresh, default=(AFTER_TIME,))[0]
-        if not self.pending:
-            self.pending = sorted(self.fresh)
-            self.fresh, self.fresh_from = [], AFTER_TIME
+        if self._next == len(self.pending):
+            self._sort_waiting()
+        elif self._next > len(self.pending) // 2:
+            del self.pending[: self._next]
+            self._next = 0
         distinct = entries[:1]
         distinct += [
             entry
@@ -199,14 +204,22 @@ class RuleState:
         self.size -= len(entries) - len(distinct)
         return distinct
 
+    def _sort_waiting(self) -> None:
+        self._wait_for(sorted(self.waiting()))
+
+    def _wait_for(self, entries: list[Entry]) -> None:
+        """Let the sorted `entries`, and no others, wait for the watermark."""
+        self.pending, self._next = entries, 0
+        self.fresh, self.fresh_from = [], AFTER_TIME
+
     def _first_waiting(self) -> int:
         """The least time of an entry that is not below the watermark yet."""
-        first = self.pending[0][TIME] if self.pending else AFTER_TIME
+        first = self.pending[self._next][TIME] if self._next < len(self.pending) else AFTER_TIME
         return min(first, self.fresh_from)
 
     def waiting(self) -> list[Entry]:
         """The entries that are not below the watermark yet, in no order."""
-        return self.pending + self.fresh
+        return self.pending[self._next :] + self.fresh
 
     def _shrink(self, group: Group, limit: int) -> None:
         """Evict the stalest eighth of a group that met its cap, so that it is seldom done."""
@@ -310,18 +323,18 @@ class RuleState:
         """Forget all entries up to `cut`, pending ones too, as there are too many in total."""
         gone = self._forget(cut + 1)
         waiting = self.waiting()
-        self.pending = sorted(entry for entry in waiting if entry[TIME] > cut)
-        self.fresh, self.fresh_from = [], AFTER_TIME
+        self._wait_for(sorted(entry for entry in waiting if entry[TIME] > cut))
         dropped = len(waiting) - len(self.pending)
         self.size -= dropped
+        period = self.rule.period
+        self.announced = {one for one in self.announced if one[0] + period > cut}
         if gone + dropped:
             self.evictions += gone + dropped
             self.evicted = max(self.evicted, cut)
 
     def replay(self, entries: list[Entry], watermark: int) -> None:
         """Take the entries of a saved state, and move to where its watermark was, in silence."""
-        self.pending = sorted({*entries, *self.entries()})
-        self.fresh, self.fresh_from = [], AFTER_TIME
+        self._wait_for(sorted(set(entries)))
         self.groups = {}
         self.size = len(self.pending)
         self.watermark = watermark

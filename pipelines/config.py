@@ -53,6 +53,13 @@ def count(value: object) -> int:
     raise ValueError("expected a whole number of at least 1")
 
 
+def amount(value: object) -> int:
+    """A whole number of at least 0."""
+    if isinstance(value, int) and not isinstance(value, bool) and value >= 0:
+        return value
+    raise ValueError("expected a whole number of at least 0")
+
+
 def texts(value: object) -> tuple[str, ...]:
     """A list of strings."""
     if isinstance(value, list) and all(isinstance(member, str) for member in value):
@@ -153,7 +160,9 @@ class Elasticsearch:
         text, "File with the password; without it `TOCSIN_ELASTICSEARCH_PASSWORD` holds it.", ""
     )
     ca_certs: str = option(text, "File of the authorities that sign the nodes' names.", "")
-    replicas: int = option(count, "Copies of each shard that `tocsin deploy` asks for.", 1)
+    replicas: int = option(
+        amount, "Copies of each shard, 0 on a single node; `tocsin deploy` asks for them.", 1
+    )
 
     def password(self) -> str | None:
         """The password from its file or the environment; raises OSError for a missing file."""

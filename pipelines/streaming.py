@@ -22,9 +22,11 @@ from kafka.errors import KafkaError
 
 from tocsin.pipelines.config import Config
 from tocsin.pipelines.connectors import kafka
-from tocsin.pipelines.connectors.elasticsearch import ElasticsearchSink, open_client
+from tocsin.pipelines.connectors.elasticsearch import ElasticsearchSink, StoppedError, open_client
 from tocsin.pipelines.connectors.matches_topic import MatchesTopic
+from tocsin.pipelines.connectors.topics import check_matches_topic, matches_retention
 from tocsin.pipelines.correlation.correlator import Correlator, Limits
+from tocsin.pipelines.correlation.plan import CorrelationPlan
 from tocsin.pipelines.correlator import CorrelatorHost
 from tocsin.pipelines.delivery import Delivery, Topics, write_group_alerts
 from tocsin.pipelines.engine import Engine
@@ -68,8 +70,8 @@ class Stop:
         return time.monotonic() > self.deadline
 
 
-class UndrainedError(RuntimeError):
-    """The grace was over before all that was fetched was delivered; none of it is lost."""
+class StreamError(RuntimeError):
+    """The stream could not start, or ended before all was delivered; no record is lost."""
 
 
 def run_stream(
@@ -86,10 +88,28 @@ def run_stream(
 
     `instance` is the static name of this process in its groups: host and index, one process at a
     time. Done means that the group has committed every record, and written every alert that
-    follows. Raises TopicError for a topic that is not as it has to be, KafkaError where no broker
-    answers at start, UndrainedError, StoppedError or SendError where the end came before all was
-    delivered.
+    follows. Raises StreamError with a sentence that says what was wrong.
     """
+    try:
+        _stream(config, engine, instance, stop, counters, alarm, until_idle=until_idle)
+    except KafkaError as error:
+        brokers = ", ".join(config.kafka.bootstrap_servers)
+        raise StreamError(f"Kafka at {brokers}: {error}") from error
+    except (kafka.TopicError, kafka.SendError, StoppedError) as error:
+        raise StreamError(str(error)) from error
+
+
+def _stream(
+    config: Config,
+    engine: Engine,
+    instance: str,
+    stop: Stop,
+    counters: Counters,
+    alarm: Callable[[str], None],
+    *,
+    until_idle: bool,
+) -> None:
+    plan = plan_of(engine, config)
     cluster = cluster_of(config)
     admin = kafka.open_admin(cluster)
     try:
@@ -97,6 +117,8 @@ def run_stream(
         count = kafka.partition_count(admin, config.kafka.matches_topic)
         matches = MatchesTopic(config.kafka.matches_topic, count)
         origins = _origins(admin, topics, config.sources)
+        retention = matches_retention(admin, topics, plan.longest_horizon)
+        check_matches_topic(admin, matches.name, retention)
     finally:
         admin.close()
     with ExitStack() as stack:
@@ -136,7 +158,6 @@ def run_stream(
             batch_records=config.limits.batch_records,
             stop=stop.expired,
         )
-        plan = replace(engine.correlations, lateness=config.correlation.lateness)
         limits = Limits(
             config.correlation.group_matches,
             max(config.correlation.total_matches // max(len(origins), 1), 1),
@@ -160,6 +181,11 @@ def run_stream(
             alarm=alarm,
         )
         _run_both(worker, correlator, stop, alarm, until_idle=until_idle)
+
+
+def plan_of(engine: Engine, config: Config) -> CorrelationPlan:
+    """The correlations of `engine` as they run live: their horizons hold the lateness, too."""
+    return replace(engine.correlations, lateness=config.correlation.lateness)
 
 
 def cluster_of(config: Config) -> kafka.Cluster:
@@ -255,7 +281,7 @@ def _work(
                     delivered.set()
                 ask_at = time.monotonic() + DONE_SECONDS
         if not finished.is_set() and not worker.drain(stop.deadline):
-            raise UndrainedError(f"{worker.in_flight} batches not delivered before the stop")
+            raise StreamError(f"{worker.in_flight} batches not delivered before the stop")
 
 
 def _correlate(
@@ -272,7 +298,7 @@ def _correlate(
                 finished.set()
                 return
         if not correlator.drain(stop.deadline):
-            raise UndrainedError("alerts not written before the stop")
+            raise StreamError("alerts not written before the stop")
 
 
 def _turn(step: Callable[[], None], alarm: Callable[[str], None]) -> None:

@@ -1,5 +1,6 @@
 """`tocsin deploy`: prepare the servers that the stream needs."""
 
+from pathlib import Path
 from typing import Annotated
 
 import typer
@@ -55,12 +56,27 @@ def kafka(
     tocsin deploy kafka --config tocsin.toml --partitions 12 --replication 3
     """
     from tocsin.pipelines.connectors.kafka import create_topic, open_admin  # noqa: PLC0415
-    from tocsin.pipelines.streaming import cluster_of  # noqa: PLC0415
+    from tocsin.pipelines.connectors.topics import (  # noqa: PLC0415
+        matches_retention,
+        matches_settings,
+    )
+    from tocsin.pipelines.engine import load_engine  # noqa: PLC0415
+    from tocsin.pipelines.streaming import cluster_of, plan_of  # noqa: PLC0415
 
     settings = read_config(config)
+    engine = load_engine(
+        [Path(name) for name in settings.rules.directories],
+        exclude=settings.rules.exclude,
+        placeholders=dict(settings.rules.placeholders),
+    )
+    horizon = plan_of(engine, settings).longest_horizon
     admin = open_admin(cluster_of(settings))
-    topics = dict.fromkeys(source.topic for source in settings.sources if source.topic)
-    topics |= dict.fromkeys((settings.kafka.matches_topic, settings.kafka.dead_letters_topic))
-    for topic in topics:
+    sources = list(dict.fromkeys(source.topic for source in settings.sources if source.topic))
+    for topic in (*sources, settings.kafka.dead_letters_topic):
         create_topic(admin, topic, partitions, replication=replication)
         note(f"topic {topic} has {partitions} partitions")
+    matches = settings.kafka.matches_topic
+    kept = matches_settings(matches_retention(admin, sources, horizon))
+    create_topic(admin, matches, partitions, replication=replication, settings=kept)
+    admin.close()
+    note(f"topic {matches} has {partitions} partitions")

@@ -50,7 +50,7 @@ def stream(
         accounts,
         total,
     )
-    from tocsin.pipelines.streaming import Stop, run_stream  # noqa: PLC0415
+    from tocsin.pipelines.streaming import Stop, StreamError, run_stream  # noqa: PLC0415
 
     settings = read_config(config)
     if not settings.sources:
@@ -69,9 +69,13 @@ def stream(
         signal.signal(number, lambda *_: stop.request())
     counters = Counters()
     instance = f"{socket.gethostname()}-{index}"
-    run_stream(
-        settings, engine, instance, stop, counters=counters, alarm=error, until_idle=until_idle
-    )
+    try:
+        run_stream(
+            settings, engine, instance, stop, counters=counters, alarm=error, until_idle=until_idle
+        )
+    except StreamError as problem:
+        error(str(problem))
+        raise typer.Exit(1) from None
     if as_json:
         counts = counters.snapshot()
         document(

@@ -17,6 +17,7 @@ from elasticsearch.helpers import scan
 from kafka import TopicPartition
 
 from tocsin.pipelines.connectors import kafka as connector
+from tocsin.pipelines.connectors.topics import FOREVER, matches_settings
 from tocsin.schemas.times import format_micros
 
 sys.path.insert(0, str(Path(__file__).parents[2] / "deploy" / "local"))
@@ -42,8 +43,10 @@ class Plant:
         self.producer = connector.open_producer(self.cluster)
         self.workers: list[subprocess.Popen[bytes]] = []
         admin = connector.open_admin(self.cluster)
-        for topic in (self.name, f"{self.name}-matches", f"{self.name}-dead-letters"):
-            connector.create_topic(admin, topic, PARTITIONS)
+        kept = matches_settings(FOREVER)
+        connector.create_topic(admin, self.name, PARTITIONS)
+        connector.create_topic(admin, f"{self.name}-matches", PARTITIONS, settings=kept)
+        connector.create_topic(admin, f"{self.name}-dead-letters", PARTITIONS)
         admin.close()
         self.config = folder / "tocsin.toml"
         self.config.write_text(

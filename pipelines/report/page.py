@@ -19,7 +19,9 @@ from tocsin.pipelines.report.summary import (
     Document,
     Step,
     Summary,
+    by_entity,
     by_rule,
+    by_tactic,
     level_of,
     shown,
     timeline,
@@ -50,6 +52,7 @@ def page(summary: Summary) -> Element:
         "main",
         _time_section(summary),
         _story_section(summary) if summary.story else None,
+        _entities_section(summary),
         _rules_section(summary),
         _alerts_section(summary),
         _sources_section(summary),
@@ -141,6 +144,26 @@ def _step(step: Step, alerts: Sequence[Document]) -> Element:
     return element("li", heading, element("p", step.what), found)
 
 
+def _entities_section(summary: Summary) -> Element | None:
+    tallies = by_entity(summary.alerts)
+    if not tallies:
+        return None
+    rows = (
+        element(
+            "tr",
+            element("td", _level(tally.level)),
+            element("td", element("strong", tally.name), " ", _soft(tally.kind), class_="name"),
+            element("td", f"{tally.count:,}", class_="number"),
+            element("td", f"{tally.risk:,.0f}", class_="number"),
+            element("td", ", ".join(tally.rules)),
+        )
+        for tally in tallies
+    )
+    columns = {"level": None, "entity": None, "alerts": "number", "risk": "number", "rules": None}
+    caption = "Hosts, users and source addresses with the highest sums of their alerts' risks."
+    return _section("Where to look first", _table(columns, rows, caption))
+
+
 def _rules_section(summary: Summary) -> Element:
     rows = (
         element(
@@ -162,7 +185,12 @@ def _rules_section(summary: Summary) -> Element:
         "last": None,
         "ATT&CK": None,
     }
-    return _section("Alerts by rule", _table(columns, rows, "The gravest first."))
+    tactics = ", ".join(f"{name} {count}" for name, count in by_tactic(summary.alerts).items())
+    return _section(
+        "Alerts by rule",
+        element("p", f"By tactic of ATT&CK: {tactics or 'none'}.", class_="soft"),
+        _table(columns, rows, "The gravest first."),
+    )
 
 
 def _alerts_section(summary: Summary) -> Element:

@@ -24,9 +24,9 @@ table{border-collapse:collapse;width:100%}
 caption{text-align:left;color:var(--soft);font-size:13px;padding-bottom:6px}
 th,td{text-align:left;vertical-align:top;padding:7px 14px 7px 0;border-bottom:1px solid var(--line)}
 th{font-size:13px;color:var(--soft);font-weight:600;white-space:nowrap}
-td.number,th.number{text-align:right;font-variant-numeric:tabular-nums}
+td.number,th.number{text-align:right;white-space:nowrap;font-variant-numeric:tabular-nums}
 td.time{white-space:nowrap;font-variant-numeric:tabular-nums}
-td.name{min-width:13em}
+td.name{min-width:15em}
 td{overflow-wrap:anywhere}
 tr.total td{font-weight:600}
 .level{display:inline-block;min-width:74px;padding:1px 8px;border-radius:4px;font-size:12.5px;

@@ -10,11 +10,34 @@ from tocsin.schemas.times import DAY, HOUR, format_micros, parse_time
 LEVELS = ("critical", "high", "medium", "low", "informational")
 """Sigma's levels, the gravest first."""
 
+TACTICS = (
+    "Reconnaissance",
+    "Resource Development",
+    "Initial Access",
+    "Execution",
+    "Persistence",
+    "Privilege Escalation",
+    "Defense Evasion",
+    "Credential Access",
+    "Discovery",
+    "Lateral Movement",
+    "Collection",
+    "Command and Control",
+    "Exfiltration",
+    "Impact",
+)
+"""ATT&CK's tactics for enterprises, in the order of its matrix."""
+
 TOTALS = ("records", "events", "dead_letters", "filtered")
 """The counters of a source: records = events + dead letters + filtered."""
 
 MOST_ALERTS = 2_000
 """A page with more rows than this is slow to open and is not read; the gravest are shown."""
+
+MOST_ENTITIES = 12
+"""Those hosts, users and addresses that one looks at first."""
+
+_ENTITIES = {"host": ("host", "name"), "user": ("user", "name"), "address": ("source", "ip")}
 
 _SPANS = (HOUR, 6 * HOUR, DAY, 7 * DAY, 30 * DAY, 365 * DAY)
 _MOST_BARS = 60
@@ -121,6 +144,61 @@ def _tally(group: Sequence[Document]) -> RuleTally:
         times[-1],
         tuple(techniques),
     )
+
+
+@dataclass(frozen=True, slots=True)
+class EntityTally:
+    """The alerts that name one host, user or source address, and the sum of their risks."""
+
+    kind: str
+    name: str
+    level: str
+    count: int
+    risk: float
+    rules: tuple[str, ...]
+
+
+def by_entity(alerts: Sequence[Document]) -> list[EntityTally]:
+    """The entities with the highest sums of risk, at most `MOST_ENTITIES`.
+
+    Names that differ in case only are one, as correlations fold the values of their groups.
+    """
+    grouped: dict[tuple[str, str], list[tuple[str, Document]]] = {}
+    for alert in alerts:
+        for kind, (parent, leaf) in _ENTITIES.items():
+            name = alert.get(parent, {}).get(leaf)
+            if isinstance(name, str) and name:
+                grouped.setdefault((kind, name.lower()), []).append((name, alert))
+    tallies = [_entity(kind, group) for (kind, _), group in grouped.items()]
+    tallies.sort(key=lambda tally: (-tally.risk, tally.kind, tally.name))
+    return tallies[:MOST_ENTITIES]
+
+
+def _entity(kind: str, group: Sequence[tuple[str, Document]]) -> EntityTally:
+    alerts = [alert for _, alert in group]
+    return EntityTally(
+        kind,
+        min(name for name, _ in group),
+        min(map(level_of, alerts), key=LEVELS.index),
+        len(alerts),
+        sum(float(alert.get("event", {}).get("risk_score", 0)) for alert in alerts),
+        tuple(dict.fromkeys(alert["rule"]["name"] for alert in alerts)),
+    )
+
+
+def by_tactic(alerts: Sequence[Document]) -> dict[str, int]:
+    """How many alerts there are of each tactic of ATT&CK, in the order of an attack."""
+    counts = Counter(
+        name
+        for alert in alerts
+        for name in alert.get("threat", {}).get("tactic", {}).get("name", ())
+    )
+    return {name: counts[name] for name in sorted(counts, key=_tactic_order)}
+
+
+def _tactic_order(name: str) -> tuple[int, str]:
+    known = name in TACTICS
+    return (TACTICS.index(name) if known else len(TACTICS), name)
 
 
 @dataclass(frozen=True, slots=True)

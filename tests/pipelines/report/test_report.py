@@ -190,6 +190,46 @@ def test_rules_come_gravest_first_then_most_frequent():
     assert found[1].last == "2026-11-24T14:30:00.000000Z"
 
 
+def test_entities_are_ranked_by_the_sum_of_their_risks():
+    """Hosts, users and addresses are told apart; case does not part what a correlation folded."""
+    found = tallies.by_entity(
+        [
+            alert(1, "2026-11-24T09:00:00", host={"name": "GW.example"}, event={"risk_score": 73.0}),
+            alert(2, "2026-11-24T09:00:00", host={"name": "gw.example"}, event={"risk_score": 73.0}),
+            alert(3, "2026-11-24T09:00:00", "critical", host={}, user={"name": "carla"}, event={"risk_score": 99.0}),
+            alert(4, "2026-11-24T09:00:00", host={}, source={"ip": "192.0.2.1"}, event={"risk_score": 73.0}),
+        ]
+    )  # fmt: skip
+
+    assert [(tally.kind, tally.name, tally.count, tally.risk) for tally in found] == [
+        ("host", "GW.example", 2, 146.0),
+        ("user", "carla", 1, 99.0),
+        ("address", "192.0.2.1", 1, 73.0),
+    ]
+    assert found[1].level == "critical"
+
+
+def test_no_more_entities_are_listed_than_one_looks_at():
+    """A thousand hosts are twelve rows."""
+    many = [alert(n, "2026-11-24T09:00:00", host={"name": f"host{n}"}) for n in range(1_000)]
+
+    assert len(tallies.by_entity(many)) == 12
+
+
+def test_tactics_stand_in_the_order_of_an_attack():
+    """An alert counts for each of its tactics; an unknown one comes last."""
+    found = tallies.by_tactic(
+        [
+            alert(1, "2026-11-24T09:00:00", threat={"tactic": {"name": ["Impact", "Execution"]}}),
+            alert(2, "2026-11-24T09:00:00", threat={"tactic": {"name": ["Execution"]}}),
+            alert(3, "2026-11-24T09:00:00", threat={"tactic": {"name": ["Novelty"]}}),
+            alert(4, "2026-11-24T09:00:00"),
+        ]
+    )
+
+    assert list(found.items()) == [("Execution", 2), ("Impact", 1), ("Novelty", 1)]
+
+
 def test_of_very_many_alerts_the_gravest_are_listed(tmp_path: Path):
     """The list is bounded, keeps its order of time, and says that it is not all."""
     many = [alert(n, "2026-11-24T09:00:00", "low") for n in range(2_500)]

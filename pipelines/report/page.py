@@ -29,6 +29,9 @@ from tocsin.pipelines.report.summary import (
 )
 
 _POLICY = "default-src 'none'; style-src 'unsafe-inline'"
+_MOST_TEXT = 400
+"""Characters of a value that are shown: a command line may have sixty thousand."""
+
 _MOST_EVIDENCE = 10
 """Contributing events that an alert lists; its document has more."""
 
@@ -152,10 +155,12 @@ def _entities_section(summary: Summary) -> Element | None:
         element(
             "tr",
             element("td", _level(tally.level)),
-            element("td", element("strong", tally.name), " ", _soft(tally.kind), class_="name"),
+            element(
+                "td", element("strong", _cut(tally.name)), " ", _soft(tally.kind), class_="name"
+            ),
             element("td", f"{tally.count:,}", class_="number"),
             element("td", f"{tally.risk:,.0f}", class_="number"),
-            element("td", ", ".join(tally.rules)),
+            element("td", _cut(", ".join(tally.rules))),
         )
         for tally in tallies
     )
@@ -210,8 +215,8 @@ def _alert_row(alert: Document, rules: Mapping[str, str]) -> Element:
         element("td", _time(alert["@timestamp"]), class_="time"),
         element("td", _level(level_of(alert))),
         element("td", alert["rule"]["name"], class_="name"),
-        element("td", entity(alert)),
-        element("td", reason, _details(alert, rules)),
+        element("td", _cut(entity(alert))),
+        element("td", _cut(reason), _details(alert, rules)),
         id=_anchor(alert),
     )
 
@@ -223,9 +228,9 @@ def _details(alert: Document, rules: Mapping[str, str]) -> Element:
     _fact(facts, "rule", alert["rule"].get("description"))
     for item in own.get("match", ()):
         shown_item = f"{item.get('field', 'keyword')} = {item.get('value')}"
-        _fact(facts, item.get("selection", "match"), element("code", shown_item))
+        _fact(facts, item.get("selection", "match"), element("code", _cut(shown_item)))
     for name, value in own.get("group", {}).items():
-        _fact(facts, name, element("code", "null" if value is None else str(value)))
+        _fact(facts, name, element("code", "null" if value is None else _cut(str(value))))
     if "period" in own:
         period = own["period"]
         _fact(facts, "period", f"{_time(period['start'])} to {_time(period['end'])}")
@@ -279,6 +284,10 @@ def _soft(text: str) -> Element:
 
 def _anchor(alert: Document) -> str:
     return f"alert-{alert['_id']}"
+
+
+def _cut(text: str) -> str:
+    return text if len(text) <= _MOST_TEXT else f"{text[:_MOST_TEXT]}…"
 
 
 def _time(timestamp: str) -> str:

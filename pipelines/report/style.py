@@ -52,5 +52,6 @@ a{color:inherit}
 .skip:focus{position:static}
 :target{background:var(--panel)}
 @media print{body{font-size:11px}main,header,footer{max-width:none;padding:0}
-h2{break-after:avoid}tr,li{break-inside:avoid}details:not([open])>*{display:none}.skip{display:none}}
+h2{break-after:avoid}tr,li{break-inside:avoid}
+details:not([open])>*{display:none}.skip{display:none}}
 """

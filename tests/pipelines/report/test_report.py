@@ -127,6 +127,16 @@ def test_text_of_a_log_is_never_markup(tmp_path: Path):
     assert "\u202e" not in "".join(found.text)
 
 
+def test_a_long_value_does_not_make_a_long_page(tmp_path: Path):
+    """What a log holds in sixty thousand characters is cut; the alert's document has it whole."""
+    long = "x" * 60_000
+    match = [{"selection": "s", "field": "process.command_line", "value": long}]
+    loud = alert(1, "2026-11-24T09:00:00", event={"reason": long}, host={"name": long})
+    loud["tocsin"] |= {"match": match, "group": {"user.name": long}}
+
+    assert len(written(tmp_path, Summary("A run", [loud], {}))) < 20_000
+
+
 def test_totals_are_those_of_all_sources(tmp_path: Path):
     """Records, events, dead letters and filtered are added up, and the alerts are counted."""
     text = "|".join(outline(written(tmp_path, Summary("A run", ALERTS, ACCOUNTS))).text)

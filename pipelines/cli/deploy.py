@@ -1,11 +1,14 @@
 """`tocsin deploy`: prepare the servers that the stream needs."""
 
+from contextlib import closing
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
+from tocsin.parsers import PARSERS
 from tocsin.pipelines.cli.options import config_option, read_config
+from tocsin.pipelines.cli.servers import told
 from tocsin.pipelines.cli.terminal import document, note
 
 app = typer.Typer(help="Prepare the servers.", no_args_is_help=True)
@@ -31,15 +34,29 @@ def elasticsearch(
     if show:
         document(templates)
         return
-    from tocsin.pipelines.connectors.deployment import deploy  # noqa: PLC0415
+    from tocsin.pipelines.connectors.deployment import (  # noqa: PLC0415
+        check_budget,
+        deploy,
+        expected_indices,
+    )
     from tocsin.pipelines.connectors.elasticsearch import open_client  # noqa: PLC0415
 
     keys = settings.elasticsearch
-    client = open_client(
-        keys.hosts, username=keys.username, password=keys.password() or "", ca_certs=keys.ca_certs
+    streams = {(PARSERS[source.parser].group, source.organization) for source in settings.sources}
+    with told(settings):
+        client = open_client(
+            keys.hosts,
+            username=keys.username,
+            password=keys.password() or "",
+            ca_certs=keys.ca_certs,
+        )
+        for name in deploy(client, templates):
+            note(f"put index template {name}")
+        indices = expected_indices(streams)
+        budget = check_budget(client, indices, keys.replicas)
+    note(
+        f"about {indices} indices in the time they are kept; the cluster takes {budget.free} shards"
     )
-    for name in deploy(client, templates):
-        note(f"put index template {name}")
 
 
 @app.command()
@@ -70,13 +87,12 @@ def kafka(
         placeholders=dict(settings.rules.placeholders),
     )
     horizon = plan_of(engine, settings).longest_horizon
-    admin = open_admin(cluster_of(settings))
     sources = list(dict.fromkeys(source.topic for source in settings.sources if source.topic))
-    for topic in (*sources, settings.kafka.dead_letters_topic):
-        create_topic(admin, topic, partitions, replication=replication)
-        note(f"topic {topic} has {partitions} partitions")
     matches = settings.kafka.matches_topic
-    kept = matches_settings(matches_retention(admin, sources, horizon))
-    create_topic(admin, matches, partitions, replication=replication, settings=kept)
-    admin.close()
+    with told(settings), closing(open_admin(cluster_of(settings))) as admin:
+        for topic in (*sources, settings.kafka.dead_letters_topic):
+            create_topic(admin, topic, partitions, replication=replication)
+            note(f"topic {topic} has {partitions} partitions")
+        kept = matches_settings(matches_retention(admin, sources, horizon))
+        create_topic(admin, matches, partitions, replication=replication, settings=kept)
     note(f"topic {matches} has {partitions} partitions")

@@ -2,7 +2,7 @@
 
 import signal
 import socket
-from contextlib import suppress
+from contextlib import closing, suppress
 from dataclasses import asdict
 from functools import partial
 from pathlib import Path
@@ -18,6 +18,7 @@ from tocsin.pipelines.cli.options import (
     source_of,
     timezone_option,
 )
+from tocsin.pipelines.cli.servers import told
 from tocsin.pipelines.cli.terminal import document, error, note
 
 
@@ -125,19 +126,18 @@ def produce(
         time_of = partial(stages.time_of, source=source_of(parser, timezone, "default"))
     when = moment(received, "--received")
     logs = [inspect(path, when) for path in files]
-    cluster = cluster_of(read_config(config))
-    admin = kafka.open_admin(cluster)
-    try:
-        with suppress(kafka.TopicError):  # one that is there keeps its own partitions
-            kafka.create_topic(admin, topic, partitions)
-        count = kafka.partition_count(admin, topic)
-    finally:
-        admin.close()
-    producer = kafka.open_producer(cluster)
-    try:
-        done = producing.produce(producer, topic, count, logs, time_of=time_of, end=end)
-    finally:
-        kafka.close_producer(producer)
+    settings = read_config(config)
+    cluster = cluster_of(settings)
+    with told(settings):
+        with closing(kafka.open_admin(cluster)) as admin:
+            with suppress(kafka.TopicError):  # one that is there keeps its own partitions
+                kafka.create_topic(admin, topic, partitions)
+            count = kafka.partition_count(admin, topic)
+        producer = kafka.open_producer(cluster)
+        try:
+            done = producing.produce(producer, topic, count, logs, time_of=time_of, end=end)
+        finally:
+            kafka.close_producer(producer)
     note(f"{done.records} records in {topic}")
     for problem in done.problems:
         error(problem)

@@ -71,6 +71,12 @@ def check_thresholds(
         raise ConditionError("every window with a match satisfies this condition")
 
 
+def least_count(comparisons: Sequence[Comparison]) -> int:
+    """The least count from 1 on that satisfies `comparisons`, which some count does."""
+    near = {math.floor(one.threshold) + step for one in comparisons for step in (0, 1)}
+    return min(count for count in {1, *near} if count >= 1 and all_hold(comparisons, count))
+
+
 @dataclass(frozen=True, slots=True)
 class Name:
     """True where the window holds a match of the rule at `index` of the references."""

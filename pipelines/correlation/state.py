@@ -11,7 +11,7 @@ from collections.abc import Iterator
 from heapq import heappop, heappush
 from itertools import pairwise
 
-from tocsin.pipelines.correlation.conditions import all_hold, positive_names
+from tocsin.pipelines.correlation.conditions import least_count, positive_names
 from tocsin.pipelines.correlation.groups import AlertState, Group
 from tocsin.pipelines.correlation.plan import CorrelationPlan
 from tocsin.pipelines.correlation.rules import (
@@ -53,7 +53,7 @@ class RuleState:
         self.fresh: list[Entry] = []
         self.fresh_from = AFTER_TIME
         self.groups: dict[str, Entry | Group] = {}
-        self.size = 0
+        self._settled = 0
         self.evictions = 0
         self.capped = BEFORE_TIME
         self.announced: set[tuple[int, str]] = set()
@@ -73,7 +73,7 @@ class RuleState:
         self.lookback = plan.lookback(rule)
         self.starts = bool(plan.outer.get(rule.id)) and not rule.suppression
         self.revisable = rule.monotone and not self.starts
-        self._lone = not rule.forward and _never_alone(rule)
+        self._least = 1 if rule.forward else _least_entries(rule)
         self._named: frozenset[int] = frozenset()
         if rule.forward and rule.expression is not None:
             self._named = positive_names(rule.expression)
@@ -83,12 +83,16 @@ class RuleState:
         """Entries before this time are no part of the state (§6.1)."""
         return self.watermark - self.horizon
 
+    @property
+    def size(self) -> int:
+        """How many entries are held, waiting ones included."""
+        return self._settled + len(self.pending) - self._next + len(self.fresh)
+
     def insert(self, entry: Entry) -> None:
         """Take a match that is not below the watermark."""
         self.fresh.append(entry)
         if entry[0] < self.fresh_from:  # noqa: PLR1730 -- `min` costs twice as much, a match each
             self.fresh_from = entry[0]
-        self.size += 1
 
     def insert_late(self, entry: Entry, *, repeat: bool) -> bool:
         """Take a match below the watermark; False where it does not count any more.
@@ -104,7 +108,7 @@ class RuleState:
             return True
         group = self._grown(entry[KEY])
         group.insert(entry)
-        self.size += 1
+        self._settled += 1
         self._late.add(entry[KEY])
         return True
 
@@ -153,14 +157,18 @@ class RuleState:
             self._forget(self.floor)
 
     def _settle(self, group_limit: int) -> None:
-        """Move entries below the watermark into their groups, judging each time once."""
+        """Move entries below the watermark into their groups, judging each time once.
+
+        Where even the last entries that a window needs are not all in it, nothing is judged: the
+        window catches up when they are.
+        """
         entries = self._take_pending()
-        groups, rule, lone = self.groups, self.rule, self._lone
+        groups, rule, least, timespan = self.groups, self.rule, self._least, self.rule.timespan
         last = len(entries) - 1
         for index, entry in enumerate(entries):
             time, key = entry[0], entry[1]
             group = groups.get(key)
-            if group is None and lone:
+            if group is None and least > 1:
                 groups[key] = entry
                 continue
             if not isinstance(group, Group):
@@ -169,6 +177,8 @@ class RuleState:
             held.append(entry)
             if len(held) > group_limit:
                 self._shrink(group, group_limit)
+            if len(held) < least or held[-least][0] < time - timespan:
+                continue
             if index < last:
                 following = entries[index + 1]
                 if following[0] == time and following[1] == key:
@@ -201,7 +211,7 @@ class RuleState:
             for before, entry in pairwise(entries)
             if entry[2] != before[2] or entry[:4] != before[:4]
         ]
-        self.size -= len(entries) - len(distinct)
+        self._settled += len(distinct)
         return distinct
 
     def _sort_waiting(self) -> None:
@@ -224,7 +234,7 @@ class RuleState:
     def _shrink(self, group: Group, limit: int) -> None:
         """Evict the stalest eighth of a group that met its cap, so that it is seldom done."""
         gone = group.evict(max(1, limit // 8))
-        self.size -= gone
+        self._settled -= gone
         self.evictions += gone
         self.capped = max(self.capped, group.capped or BEFORE_TIME)
 
@@ -316,7 +326,7 @@ class RuleState:
                 empty.append(key)
         for key in empty:
             del self.groups[key]
-        self.size -= gone
+        self._settled -= gone
         return gone
 
     def evict(self, cut: int) -> None:
@@ -325,7 +335,6 @@ class RuleState:
         waiting = self.waiting()
         self._wait_for(sorted(entry for entry in waiting if entry[TIME] > cut))
         dropped = len(waiting) - len(self.pending)
-        self.size -= dropped
         period = self.rule.period
         self.announced = {one for one in self.announced if one[0] + period > cut}
         if gone + dropped:
@@ -336,7 +345,7 @@ class RuleState:
         """Take the entries of a saved state, and move to where its watermark was, in silence."""
         self._wait_for(sorted(set(entries)))
         self.groups = {}
-        self.size = len(self.pending)
+        self._settled = 0
         self.watermark = watermark
         self._settle(len(self.pending) + 1)
         self._look_forward()
@@ -378,9 +387,9 @@ class RuleState:
         yield from self.waiting()
 
 
-def _never_alone(rule: CorrelationRule) -> bool:
-    """Whether a window with one entry cannot satisfy `rule`."""
-    if rule.expression is not None or rule.sequence:
-        return False
+def _least_entries(rule: CorrelationRule) -> int:
+    """How many entries a window that looks back needs at least to satisfy `rule`."""
+    if rule.sequence:
+        return len(set(rule.sequence))
     counts = rule.type is CorrelationType.EVENT_COUNT or rule.type in TEMPORAL_TYPES
-    return counts and not all_hold(rule.comparisons, 1)
+    return least_count(rule.comparisons) if counts and rule.expression is None else 1

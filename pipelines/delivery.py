@@ -108,7 +108,7 @@ class Delivery:
             letters = normalized.dead_letters + [_undetected(batch, *each) for each in failed]
             highest = highest_time(events)
             documents = [event_document(event, now) for event in events]
-        self._write_alerts(found.alerts, now)
+        write_alerts(found.alerts, self._sink, self._counters, self._run, self._alarm)
         refused = self._sink.create(documents).refused
         letters += _unindexed(batch, refused)
         self._write_dead_letters(letters)
@@ -126,14 +126,6 @@ class Delivery:
             },
         )
         return highest
-
-    def _write_alerts(self, alerts: Sequence[Alert], now: str) -> None:
-        created = at_creation(now, self._run)
-        outcome = self._sink.create(
-            Document(alert.index, alert.id, orjson.dumps(nest(flatten(alert.document) | created)))
-            for alert in alerts
-        )
-        report_refused(outcome.refused, self._counters, self._alarm)
 
     def _write_dead_letters(self, letters: Sequence[DeadLetter]) -> None:
         if not letters:
@@ -179,6 +171,25 @@ class Delivery:
             batch.partition,
             {MATCHES: len(found.matches), OVERSIZE: len(values) - len(fitting)},
         )
+
+
+def write_alerts(
+    alerts: Iterable[Alert],
+    sink: ElasticsearchSink,
+    counters: Counters,
+    run: str,
+    alarm: Callable[[str], None],
+) -> None:
+    """Write alerts of single events unless they are there; `run` is their provenance.
+
+    Raises StoppedError where Elasticsearch was not there until the sink was told to stop.
+    """
+    created = at_creation(format_micros(time.time_ns() // 1000), run)
+    outcome = sink.create(
+        Document(alert.index, alert.id, orjson.dumps(nest(flatten(alert.document) | created)))
+        for alert in alerts
+    )
+    report_refused(outcome.refused, counters, alarm)
 
 
 def write_group_alerts(

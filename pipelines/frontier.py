@@ -7,8 +7,9 @@ Pure: the moment of reading is handed in, in microseconds.
 Source: DELIVERY §4.2 to §4.4 (marks and watermark), §4.5 (repeats), §5.2 (history).
 """
 
-from collections.abc import Collection, Iterable
+from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass
+from typing import Any, Self
 
 from tocsin.schemas.marks import Kind, Mark, Origin, Watermark
 from tocsin.schemas.records import Source
@@ -57,6 +58,23 @@ class Frontier:
         if mark.first <= known.prefix <= mark.next:
             known.prefix = mark.next
             known.time = max(known.time, mark.time)
+
+    def save(self) -> list[list[Any]]:
+        """What is known, for `restore`: a row of plain values each source partition."""
+        return [
+            [*origin, known.prefix, known.time, known.kind, known.generation, known.seen]
+            for origin, known in self._known.items()
+        ]
+
+    @classmethod
+    def restore(cls, saved: Iterable[Sequence[Any]], started: int, silence: int) -> Self:
+        """The frontier that was saved; nobody was silent before `started`, when reading began."""
+        frontier = cls(started, silence)
+        for source, topic_id, partition, prefix, time, kind, generation, seen in saved:
+            frontier._known[Origin(source, topic_id, partition)] = _Known(
+                prefix, time, Kind(kind), generation, max(seen, started)
+            )
+        return frontier
 
     def is_repeat(self, origin: Origin, next_: int) -> bool:
         """Whether records of `origin` below `next_` were all done before."""

@@ -113,10 +113,10 @@ def _stream(
     cluster = cluster_of(config)
     admin = kafka.open_admin(cluster)
     try:
-        topics = _topics(admin, config.sources)
+        topics = topics_of(admin, config.sources)
         count = kafka.partition_count(admin, config.kafka.matches_topic)
         matches = MatchesTopic(config.kafka.matches_topic, count)
-        origins = _origins(admin, topics, config.sources)
+        origins = origins_of(admin, topics, config.sources)
         retention = matches_retention(admin, topics, plan.longest_horizon)
         check_matches_topic(admin, matches.name, retention)
     finally:
@@ -201,7 +201,7 @@ def cluster_of(config: Config) -> kafka.Cluster:
     )
 
 
-def _topics(admin: KafkaAdminClient, sources: Iterable[Source]) -> dict[str, Topic]:
+def topics_of(admin: KafkaAdminClient, sources: Iterable[Source]) -> dict[str, Topic]:
     """Each topic that is read, by name; raises TopicError where two sources name one."""
     topics: dict[str, Topic] = {}
     for source in sources:
@@ -213,7 +213,7 @@ def _topics(admin: KafkaAdminClient, sources: Iterable[Source]) -> dict[str, Top
     return topics
 
 
-def _origins(
+def origins_of(
     admin: KafkaAdminClient, topics: Mapping[str, Topic], sources: Iterable[Source]
 ) -> dict[str, tuple[Origin, ...]]:
     """The source partitions that hold the watermark, by organisation."""

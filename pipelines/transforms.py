@@ -26,10 +26,11 @@ MATCHES = "matches"
 
 @dataclass(frozen=True, slots=True)
 class EngineSpec:
-    """How a worker process makes its engine: the rules' paths and the ids left out."""
+    """How a worker process makes its engine: the rules' paths, the ids left out, placeholders."""
 
     paths: tuple[str, ...] = ()
     exclude: tuple[str, ...] = ()
+    placeholders: tuple[tuple[str, tuple[str, ...]], ...] = ()
 
     def load(self) -> Engine:
         """The engine, made once a process."""
@@ -38,7 +39,11 @@ class EngineSpec:
 
 @lru_cache(maxsize=2)
 def _load(spec: EngineSpec) -> Engine:
-    return load_engine([Path(path) for path in spec.paths], exclude=spec.exclude)
+    return load_engine(
+        [Path(path) for path in spec.paths],
+        exclude=spec.exclude,
+        placeholders=dict(spec.placeholders),
+    )
 
 
 def count(source: str, name: str, amount: int = 1) -> None:
@@ -47,16 +52,23 @@ def count(source: str, name: str, amount: int = 1) -> None:
         Metrics.counter(source, name).inc(amount)
 
 
+@dataclass(eq=False)
 class Normalize(beam.PTransform):  # type: ignore[misc]
     """Batches of records to batches of events; what fails goes to the output `dead_letters`."""
 
+    record_bytes: int = stages.RECORD_BYTES
+
     def expand(self, batches: PCollection[Batch]) -> Any:  # noqa: D102
-        return batches | beam.ParDo(_Normalize()).with_outputs(DEAD_LETTERS, main="events")
+        normalize = beam.ParDo(_Normalize(self.record_bytes))
+        return batches | normalize.with_outputs(DEAD_LETTERS, main="events")
 
 
 class _Normalize(beam.DoFn):  # type: ignore[misc]
+    def __init__(self, record_bytes: int) -> None:
+        self._record_bytes = record_bytes
+
     def process(self, batch: Batch) -> Iterator[Any]:
-        done = stages.normalize(batch)
+        done = stages.normalize(batch, record_bytes=self._record_bytes)
         name = batch.source.name
         count(name, "records", len(batch.records))
         count(name, "events", len(done.events))

@@ -10,6 +10,8 @@ from datetime import UTC, tzinfo
 from typing import NamedTuple, Self
 
 from tocsin.schemas.events import Event
+from tocsin.schemas.marks import Kind
+from tocsin.schemas.times import BEGINNING_OF_TIME
 
 
 def kafka_place(topic_id: str, partition: int, offset: int) -> str:
@@ -56,7 +58,9 @@ class Batch:
 
     `first` and `next` are the fetch positions that the batch covers; gaps of offsets between
     them are done with it. `log` is the topic id or content digest. For files `partition` is 0 and
-    positions are bytes.
+    positions are bytes. `kind` and `reached` are what its reader knows of the partition's time
+    whatever the records say: an idle one has reached the moment of the fetch that showed its end,
+    a finished history the end of time.
     """
 
     source: Source
@@ -65,11 +69,13 @@ class Batch:
     first: int = 0
     next: int = 0
     log: str = ""
+    kind: Kind = Kind.PROGRESS
+    reached: int = BEGINNING_OF_TIME
 
 
 @dataclass(frozen=True, slots=True)
 class EventBatch:
-    """The events of a batch of records, with the span of positions that they come from."""
+    """The events of a batch of records, with what else the batch says (see `Batch`)."""
 
     source: str
     log: str
@@ -77,11 +83,24 @@ class EventBatch:
     first: int
     next: int
     events: list[Event]
+    organization: str = ""
+    kind: Kind = Kind.PROGRESS
+    reached: int = BEGINNING_OF_TIME
 
     @classmethod
     def of(cls, batch: Batch, events: list[Event]) -> Self:
         """The events that `batch` became."""
-        return cls(batch.source.name, batch.log, batch.partition, batch.first, batch.next, events)
+        return cls(
+            batch.source.name,
+            batch.log,
+            batch.partition,
+            batch.first,
+            batch.next,
+            events,
+            batch.source.organization,
+            batch.kind,
+            batch.reached,
+        )
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,12 +1,14 @@
 """`tocsin stream` and `tocsin produce`: the live way, through Kafka into Elasticsearch."""
 
+import logging
 import signal
 import socket
+import time
 from contextlib import closing, suppress
 from dataclasses import asdict
 from functools import partial
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
@@ -20,6 +22,10 @@ from tocsin.pipelines.cli.options import (
 )
 from tocsin.pipelines.cli.servers import told
 from tocsin.pipelines.cli.terminal import document, error, note
+from tocsin.pipelines.config import Config
+
+if TYPE_CHECKING:
+    from tocsin.pipelines.streaming import Stop
 
 
 def stream(
@@ -33,6 +39,13 @@ def stream(
     as_json: Annotated[
         bool, typer.Option("--json", help="At the end print the counters as a JSON document.")
     ] = False,
+    runner: Annotated[
+        str | None, typer.Option(help="Run as a Beam graph on this runner, see docs/flink.md.")
+    ] = None,
+    beam_options: Annotated[
+        list[str] | None,
+        typer.Argument(metavar="-- BEAM_OPTION", help="With --runner: options of Beam's own."),
+    ] = None,
 ) -> None:
     """Run the rules over records as they arrive in Kafka; index events and alerts.
 
@@ -42,6 +55,7 @@ def stream(
     tocsin stream --config tocsin.toml
     tocsin stream --config tocsin.toml --index 1
     tocsin stream --config tocsin.toml --until-idle --json
+    tocsin stream --config tocsin.toml --runner PortableRunner -- --job_endpoint=flink:8099
     """
     from tocsin.pipelines.engine import load_engine  # noqa: PLC0415
     from tocsin.pipelines.metrics import (  # noqa: PLC0415
@@ -53,6 +67,10 @@ def stream(
     )
     from tocsin.pipelines.streaming import Stop, StreamError, run_stream  # noqa: PLC0415
 
+    if runner is None and beam_options:
+        raise typer.BadParameter(f"{beam_options[0]}: options of Beam's need --runner")
+    if runner is not None and (until_idle or as_json):
+        raise typer.BadParameter("--until-idle and --json are a worker's, not a runner's")
     settings = read_config(config)
     if not settings.sources:
         raise typer.BadParameter(
@@ -68,6 +86,9 @@ def stream(
     stop = Stop()
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, lambda *_: stop.request())
+    if runner is not None:
+        _run_graph(settings, stop, [f"--runner={runner}", *(beam_options or ())])
+        return
     counters = Counters()
     instance = f"{socket.gethostname()}-{index}"
     try:
@@ -89,6 +110,21 @@ def stream(
                 ],
             }
         )
+
+
+def _run_graph(settings: Config, stop: "Stop", arguments: list[str]) -> None:
+    """The stream as a Beam graph; Beam is slow to import, and a worker never needs it."""
+    from tocsin.pipelines.stream import plan_job, run_on_runner  # noqa: PLC0415
+    from tocsin.pipelines.streaming import StreamError  # noqa: PLC0415
+
+    logging.basicConfig(format="tocsin: %(message)s")
+    with told(settings):
+        job = plan_job(settings, f"{socket.gethostname()}-{time.time_ns() // 1_000_000_000}")
+    try:
+        run_on_runner(job, arguments, lambda: stop.requested, error)
+    except StreamError as problem:
+        error(str(problem))
+        raise typer.Exit(1) from None
 
 
 def produce(

@@ -112,17 +112,18 @@ def open_admin(cluster: Cluster) -> KafkaAdminClient:
     return KafkaAdminClient(**cluster.settings())
 
 
-def open_consumer(cluster: Cluster, group: str, instance: str) -> KafkaConsumer:
+def open_consumer(cluster: Cluster, group: str, instance: str | None = None) -> KafkaConsumer:
     """A member of `group` under the static id `instance`, not yet subscribed to anything.
 
     `instance` must be of one process at a time (host and index): after a restart within
-    `SESSION_MS` the process has its partitions back without a rebalance.
+    `SESSION_MS` the process has its partitions back without a rebalance. Who assigns partitions
+    to itself needs none.
     """
     return KafkaConsumer(
         **cluster.settings(),
         group_id=group,
         group_instance_id=instance,
-        client_id=instance,
+        client_id=instance or group,
         enable_auto_commit=False,
         auto_offset_reset="earliest",
         session_timeout_ms=SESSION_MS,

@@ -6,8 +6,9 @@ batches, or of when the watermark moved (SEMANTICS §1.1).
 """
 
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from operator import attrgetter
 from typing import Any
 
 from tocsin.pipelines.correlation.alerts import EvidenceEvent, GroupAlert
@@ -30,6 +31,8 @@ from tocsin.pipelines.correlation.state import BEFORE_TIME, RuleState
 from tocsin.pipelines.correlation.windows import EVENT, KEY, TIME, Entry
 from tocsin.schemas.identity import period_alert_id
 from tocsin.schemas.matches import Match
+
+_time_of = attrgetter("time")
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,7 +61,8 @@ class Correlator:
     `complete_from` is the time from which all matches will have been seen, None for the whole
     history; alerts that need earlier ones are marked incomplete (§6.2). `watermark` is where the
     reading starts. With a `share` it sees to the groups of one key partition only. `counters`
-    counts by (what, RULE ID); `late` lists what a backfill should run again.
+    counts by (what, RULE ID); `late` lists what a backfill should run again. `_begun` has the time
+    from which rules see matches that were not there from the start, by digest.
     """
 
     def __init__(
@@ -78,6 +82,8 @@ class Correlator:
         self.late = LateGroups()
         self.share = share
         self._partitioner = Partitioner(plan, share.partitions) if share else None
+        self._latest = BEFORE_TIME
+        self._begun: dict[str, int] = {}
         self._feeds: Mapping[str, Sequence[Feed]] = feeds_of(plan)
         self._states: dict[str, list[RuleState]] = {}
 
@@ -88,6 +94,7 @@ class Correlator:
         is held; with `repeat` they are known to have been read before, and are not listed.
         """
         seen: list[GroupAlert] = []
+        self._latest = max(self._latest, max(map(_time_of, matches), default=BEFORE_TIME))
         feeds, watermark, states_of = self._feeds, self.watermark, self._states
         plain = self.share is None
         for match in matches:
@@ -110,7 +117,10 @@ class Correlator:
         return seen
 
     def _open(self, organization: str) -> list[RuleState]:
-        states = [RuleState(self.plan, rule, self.complete_from) for rule in self.plan.rules]
+        states = [
+            RuleState(self.plan, rule, self._begun.get(rule.digest, self.complete_from))
+            for rule in self.plan.rules
+        ]
         for state in states:
             state.watermark = max(BEFORE_TIME, self.watermark - state.lag)
         self._states[organization] = states
@@ -271,12 +281,12 @@ class Correlator:
             plan, limits=self.limits, complete_from=self.complete_from, share=self.share
         )
         changed.watermark, changed.counters, changed.late = self.watermark, self.counters, self.late
+        changed._take_over({rule.digest for rule in self.plan.rules}, self._begun, self._latest)
+        if complete_from is not None:
+            changed._begun |= dict.fromkeys(changed._begun.keys() - self._begun, complete_from)
         for organization, states in self._states.items():
             kept = {tuple(state_key(state.rule)): state for state in states}
-            begin = _newest(states) + 1 if complete_from is None else complete_from
-            changed.complete_from = max(changed.complete_from, begin)
             fresh = changed._open(organization)
-            changed.complete_from = self.complete_from
             for index, rule in enumerate(plan.rules):
                 known = kept.get(tuple(state_key(rule)))
                 if known is not None:
@@ -284,12 +294,25 @@ class Correlator:
                     fresh[index] = known
         return changed
 
+    def _take_over(self, known: Iterable[str], begun: Mapping[str, int], latest: int) -> None:
+        """Go on from a correlator that knew rules by digest: those that it did not begin now."""
+        self._latest = latest
+        begin = max(latest, self.watermark) + 1
+        self._begun = {
+            rule.digest: begun.get(rule.digest, begin)
+            for rule in self.plan.rules
+            if rule.digest in begun or rule.digest not in known
+        }
+
     def save(self) -> bytes:
         """The state as bytes, for `restore`; nothing in it runs when it is read."""
         return encode_snapshot(
             {
                 "watermark": self.watermark,
                 "complete_from": self.complete_from,
+                "latest": self._latest,
+                "begun": self._begun,
+                "rules": [rule.digest for rule in self.plan.rules],
                 "counters": [[*key, count] for key, count in sorted(self.counters.items())],
                 "late": self.late.snapshot(),
                 "states": {
@@ -330,15 +353,12 @@ class Correlator:
         restored.watermark = snapshot["watermark"]
         restored.counters.update({(what, rule): n for what, rule, n in snapshot["counters"]})
         restored.late.load(snapshot["late"], plan)
+        restored._take_over(snapshot["rules"], snapshot["begun"], snapshot["latest"])
         for organization, saved_states in snapshot["states"].items():
-            states = restored._open(organization)
             saved_by_key = {tuple(saved["rule"]): saved for saved in saved_states}
-            newest = max((e[0] for s in saved_states for e in s["entries"]), default=BEFORE_TIME)
-            for state in states:
+            for state in restored._open(organization):
                 saved = saved_by_key.get(tuple(state_key(state.rule)))
-                if saved is None:
-                    state.complete_from = max(newest, restored.watermark) + 1
-                else:
+                if saved is not None:
                     restore_state(state, saved)
         return restored
 
@@ -355,9 +375,3 @@ class Correlator:
     def evictions(self) -> int:
         """How many entries caps have evicted."""
         return sum(state.evictions for states in self._states.values() for state in states)
-
-
-def _newest(states: Sequence[RuleState]) -> int:
-    """A time that no match read so far is later than."""
-    times = [entry[TIME] for state in states for entry in state.waiting()]
-    return max([BEFORE_TIME, *times, *(state.watermark + state.lag for state in states)])

@@ -104,6 +104,20 @@ def test_unchanged_rules_keep_their_state_and_changed_ones_start_now(workshop):
     ]
 
 
+def test_a_new_rule_starts_now_for_organisations_not_heard_of_before(workshop):
+    """Their matches may have been read, and not looked at, under the old rules."""
+    correlator = Correlator(workshop.plan(counting(workshop, "old")))
+    correlator.insert([match("b", 10, organization="county")])
+
+    correlator = correlator.with_plan(workshop.plan(counting(workshop, "new", rules=["b"])))
+    correlator.insert(
+        [match("b", 11, organization="county"), match("b", 12, organization="county")]
+    )
+    told = correlator.advance(END_OF_TIME)
+
+    assert [(alert.rule.id, alert.count, alert.incomplete) for alert in told] == [("new", 2, True)]
+
+
 def test_a_rule_changes_its_meaning_with_the_rules_below_it(workshop):
     """A changed inner correlation makes the outer one another rule, so it starts anew as well."""
     outer = workshop.correlation("outer", type="temporal", rules=["inner", "b"], group_by=["u"])

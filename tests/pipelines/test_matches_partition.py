@@ -2,6 +2,7 @@
 
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
+from pathlib import Path
 
 import pytest
 from hypothesis import HealthCheck, given, settings
@@ -23,7 +24,7 @@ from tocsin.pipelines.matches_partition import MatchesPartition
 from tocsin.pipelines.metrics import LATE, MATCHES, UNKNOWN, UNREADABLE, Counters, total
 from tocsin.schemas.marks import Kind, Mark, Origin, Watermark
 from tocsin.schemas.matches import Match
-from tocsin.schemas.times import END_OF_TIME, MINUTE, SECOND
+from tocsin.schemas.times import END_OF_TIME, HOUR, MINUTE, SECOND
 
 ORIGIN = Origin("server", "topic-a", 0)
 RULES = """
@@ -274,6 +275,25 @@ def test_what_was_told_and_not_acknowledged_is_told_again(plan: CorrelationPlan)
     second.turn()
 
     assert second.take() == lost
+
+
+def test_a_suppressed_detection_is_told_with_its_first_match(tmp_path: Path):
+    """At once, and corrected behind the watermark under the same id (SEMANTICS §5.5)."""
+    detection = RULES.split("---", maxsplit=1)[0] + "tocsin: {group-by: [source.ip], period: 1h}\n"
+    (tmp_path / "rules.yml").write_text(detection)
+    topic = Topic()
+    reader = Reader(compile_correlations(load_rules([tmp_path]), lateness=MINUTE), topic)
+    topic.matches(*three())
+
+    reader.read()
+    [first] = reader.take()
+    topic.mark(3 * HOUR)
+    reader.turn()
+    [corrected] = reader.take()
+
+    assert (first.count, first.watermark < 0) == (1, True)
+    assert (corrected.count, corrected.settled) == (3, True)
+    assert corrected.id == first.id
 
 
 def stored(documents: dict[str, GroupAlert], alerts: Iterable[GroupAlert]) -> None:

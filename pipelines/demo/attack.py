@@ -226,7 +226,7 @@ def _waterworks(dice: Dice) -> Iterator[Entry]:
         yield "linux", line
 
 
-def _root(_dice: Dice) -> Iterator[Entry]:
+def _root(dice: Dice) -> Iterator[Entry]:
     host = city.JUMP.name
     ms = at("12:16:02")
     yield "linux", linux.sudo(ms, host, "operator", "list")
@@ -242,6 +242,13 @@ def _root(_dice: Dice) -> Iterator[Entry]:
         "from=/dev/pts/1"
     )
     yield "linux", linux.line(ms, host, "useradd", text, 20_301)
+    ms += 22_000
+    text = "add 'sysbackup' to group 'sudo'"
+    yield "linux", linux.line(ms, host, "usermod", text, 20_309)
+    ms, source = at("12:31:15"), (GUESSER, 50_377)
+    yield "netfilter", netfilter.forwarded_ssh(dice, ms - 900, WATERWORKS, source)
+    for line in linux.accepted(dice, ms, host, "sysbackup", source, "password"):
+        yield "linux", line
 
 
 def _spreading(dice: Dice) -> Iterator[Entry]:

@@ -139,11 +139,12 @@ STORY = (
         "12:35",
         "server",
         "ww-jump01",
-        "The intruder becomes root, leaves a job in its crontab and an account with its identity.",
+        "The intruder becomes root, leaves a job in its crontab and an account of its own.",
         (
             "Root shell by sudo",
             "Root's crontab replaced",
             "Account with the identity of root",
+            "New Linux account, made privileged, then used",
         ),
     ),
     Step(

@@ -10,7 +10,7 @@ from tocsin.pipelines import stages
 from tocsin.pipelines.demo.generate import PARSERS, Manifest, generate
 from tocsin.schemas.records import Batch, Record
 
-SEED_1 = "c0e4b9a54c064d23f1dd8514d2f89c7f5575934f2e0b274525ed23c9523e4401"
+SEED_1 = "fed0774e0ab4b3f6414d37bde85bff57499a934dfb8a3056545f4ea000d947eb"
 
 
 def digest(manifest: Manifest) -> str:

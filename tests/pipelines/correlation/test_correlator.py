@@ -238,3 +238,67 @@ def test_a_late_match_of_a_large_group_is_not_felt_by_other_groups(workshop):
     correlator.advance(501 * SECOND)
 
     assert time.process_time() - begin < 5
+
+
+def test_a_late_match_revises_within_ten_seconds_of_watermark_as_any_other(workshop):
+    """Late news of an alert that was told a moment ago waits like other news (§5.4)."""
+    correlator = Correlator(workshop.plan(counting(workshop, timespan="1m"), lateness=60 * SECOND))
+    correlator.insert([match("a", 1), match("a", 2)])
+    first = correlator.advance(20 * SECOND)
+    correlator.insert([match("a", 3)])
+
+    told = {second: correlator.advance(second * SECOND) for second in (21, 29, 30)}
+
+    assert [alert.count for alert in first] == [2]
+    assert {second: [alert.count for alert in alerts] for second, alerts in told.items()} == {
+        21: [],
+        29: [],
+        30: [3],
+    }
+
+
+def test_a_revision_is_told_with_its_evidence_before_that_is_forgotten(workshop):
+    """News of a settled alert that still waits when its entries leave the horizon do not wait."""
+    plan = workshop.plan(counting(workshop, tocsin={"period": "10s"}), lateness=20 * SECOND)
+    correlator = Correlator(plan)
+    correlator.insert([match("a", 11), match("a", 12)])
+    correlator.advance(30 * SECOND)
+    correlator.insert([match("a", 13)])
+    told = correlator.advance(31 * SECOND) + correlator.advance(100 * SECOND)
+
+    assert [[event.event_id for event in alert.first_events] for alert in told] == [
+        ["a11", "a12", "a13"]
+    ]
+
+
+def test_an_inner_rule_of_two_outer_ones_is_told_by_one_partition(workshop):
+    """It is computed wherever an outer group needs it, and told once."""
+    inner = counting(workshop, "inner", group_by=["u", "h"], generate=True)
+    by_u = workshop.correlation(
+        "by_u", type="temporal", rules=["inner", "b"], group_by=["u"], generate=True
+    )
+    by_h = workshop.correlation(
+        "by_h", type="temporal", rules=["inner", "b"], group_by=["h"], generate=True
+    )
+    plan = workshop.plan(inner, by_u, by_h)
+    partitioner = Partitioner(plan, 8)
+    matches = [
+        match(rule, second, f"{rule}{second}{u}{h}", u=u, h=h)
+        for u in "stuvwxyz"
+        for h in "pqr"
+        for rule, second in (("a", 1), ("a", 2), ("b", 3))
+    ]
+
+    told, computed = [], 0
+    for index in range(8):
+        correlator = Correlator(plan, share=Share(index, 8))
+        correlator.insert([one for one in matches if index in partitioner.of_match(one)])
+        told += [(a.rule.id, *a.group.values()) for a in correlator.advance(100 * SECOND)]
+        computed += correlator.sizes()["inner"].groups
+
+    assert sorted(told) == sorted(
+        [("inner", u, h) for u in "stuvwxyz" for h in "pqr"]
+        + [("by_u", u) for u in "stuvwxyz"]
+        + [("by_h", h) for h in "pqr"]
+    )
+    assert computed > 24

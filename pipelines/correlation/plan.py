@@ -10,7 +10,7 @@ from tocsin.pipelines.correlation.rules import CorrelationRule, RuleSource
 from tocsin.pipelines.detection.rules import Refusal, RuleInfo
 from tocsin.schemas.times import MINUTE
 
-DEFAULT_LATENESS = 5 * MINUTE
+DEFAULT_LATENESS = MINUTE
 """How far, in microseconds, the watermark stays behind the highest time seen (DELIVERY §4.3)."""
 
 

@@ -1,6 +1,8 @@
 """Correlation documents to plans: what they need of matches, and where refusals point."""
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from tocsin.pipelines.correlation import compile_correlations
 from tocsin.pipelines.correlation.conditions import (
@@ -121,3 +123,43 @@ def test_hostile_conditions_are_refused_before_they_cost_anything():
         for i in range(25)
     )
     check_expression(parse_expression(pairs, names), 26)
+
+
+WORDS = st.sampled_from(
+    ["a", "b", "rule", "u", "5m", "0s", "a and b", "not a", "event_count", "temporal", "", "x" * 99]
+)
+SCALARS = st.one_of(WORDS, st.integers(), st.floats(), st.booleans(), st.none())
+KEYS = st.sampled_from(
+    [
+        "type",
+        "rules",
+        "group-by",
+        "timespan",
+        "condition",
+        "aliases",
+        "generate",
+        "gte",
+        "lt",
+        "field",
+    ]
+)
+TREES = st.recursive(
+    SCALARS,
+    lambda inner: st.one_of(st.lists(inner, max_size=3), st.dictionaries(KEYS, inner, max_size=4)),
+)
+SOUND = {
+    "type": "event_count",
+    "rules": ["a", "b"],
+    "group-by": ["u"],
+    "timespan": "5m",
+    "condition": {"gte": 3},
+}
+
+
+@given(st.dictionaries(KEYS, TREES, max_size=7), TREES, st.dictionaries(KEYS, TREES, max_size=2))
+def test_any_document_is_accepted_or_refused(workshop, parts, period, top):
+    """Whatever a correlation is made of, there is a rule or a refusal, never an exception."""
+    for body in (parts, {**SOUND, **parts}, period):
+        document = {"id": "rule", "correlation": body, "tocsin": {"period": period}, **top}
+        plan = workshop.plan(document)
+        assert len(plan.rules) + len(plan.refusals) == 1

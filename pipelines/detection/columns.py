@@ -2,7 +2,8 @@
 
     value  "C:\\Windows\\cmd.exe"  ──▶  signature  {7, 31, 94}
 
-The **signature** of a value is the set of atoms that are true of it. Equal signatures are one
+The **signature** of a value is the set of atoms that are true of it, and of the lazy ones that are
+open. Equal signatures are one
 object, so that tuples of them are compared by identity, and a value's signature is worked out once
 (`cache`).
 """
@@ -13,9 +14,9 @@ from ipaddress import IPv4Address, IPv6Address
 from typing import Any
 
 from tocsin.pipelines.detection.cache import MISSING
-from tocsin.pipelines.detection.forms import Atom
-from tocsin.pipelines.detection.ir import Equals, Exists, InNetwork, Is, Null, Predicate
-from tocsin.pipelines.detection.literals import LiteralSearch, holds_marks, marked, needle
+from tocsin.pipelines.detection.forms import Atom, is_exact
+from tocsin.pipelines.detection.ir import Equals, Exists, InNetwork, Is, Null, Predicate, Reference
+from tocsin.pipelines.detection.literals import LiteralSearch, holds_marks, marked, needles_of
 from tocsin.pipelines.detection.reference import address_of, elements, satisfies, text_of
 from tocsin.schemas.values import canonical, fold, is_number, shortest
 
@@ -24,6 +25,7 @@ Signature = frozenset[int]
 NOTHING: Signature = frozenset()
 
 _Question = tuple[Predicate, int]
+"""A predicate, and the atom that is true where it holds."""
 
 
 class Column:
@@ -34,10 +36,11 @@ class Column:
         present: set[int] = set()
         null: set[int] = set()
         self._booleans: dict[bool, set[int]] = {True: set(), False: set()}
-        self._exact: dict[str, list[_Question]] = defaultdict(list)
+        self._exact: dict[str, set[int]] = {}
         self._networks = _Networks()
         self._others: list[_Question] = []
-        needles: dict[str, list[tuple[Predicate, int, bool]]] = defaultdict(list)
+        self._open: set[int] = set()
+        needles: dict[str, list[tuple[_Question, bool]]] = defaultdict(list)
         for number, atom in atoms.items():
             for predicate in atom.predicates:
                 match predicate:
@@ -47,29 +50,32 @@ class Column:
                         null.add(number)
                     case Is(truth):
                         self._booleans[truth].add(number)
-                    case Equals(text, _, False):
-                        self._exact[str(canonical(text))].append((predicate, number))
                     case InNetwork(network):
                         self._networks.add(network, number)
+                    case Reference():
+                        present.add(number)
+                    case Equals(text) if is_exact(predicate):
+                        self._exact.setdefault(str(canonical(text)), set()).add(number)
                     case _:
-                        found = needle(predicate)
-                        if found is None:
-                            self._others.append((predicate, number))
+                        found = needles_of(predicate)
+                        if found is not None:
+                            for literal in found.literals:
+                                asked = ((predicate, number), found.sure or atom.lazy)
+                                needles[literal].append(asked)
+                        elif atom.lazy:
+                            self._open.add(number)
                         else:
-                            needles[found[0]].append((predicate, number, found[1]))
+                            self._others.append((predicate, number))
         self._absent = frozenset(absent | null)
         self._present = frozenset(present)
         self._null = frozenset(null)
         self._search = LiteralSearch(tuple(needles))
-        self._questions = [
-            [(predicate, number) for predicate, number, _ in asked] for asked in needles.values()
-        ]
+        self._questions = [[question for question, _ in asked] for asked in needles.values()]
         self._unsure = [
-            [(predicate, number) for predicate, number, sure in asked if not sure]
-            for asked in needles.values()
+            [question for question, sure in asked if not sure] for asked in needles.values()
         ]
         self._sure = [
-            frozenset(number for _, number, sure in asked if sure) for asked in needles.values()
+            frozenset(question[1] for question, sure in asked if sure) for asked in needles.values()
         ]
         self._interned: dict[Signature, Signature] = {}
 
@@ -105,19 +111,22 @@ class Column:
             if isinstance(value, bool):
                 found |= self._booleans[value]
             return
+        found |= self._open
         folded = fold(text)
         if self._exact:
             key = shortest(folded) if folded[-1:].isdigit() and is_number(folded) else folded
-            for predicate, number in self._exact.get(key, ()):
-                if not predicate.cased or satisfies(value, predicate):  # type: ignore[union-attr]
-                    found.add(number)
+            found |= self._exact.get(key, NOTHING)
         hits = self._search.find(marked(folded))
         if holds_marks(folded):
-            _confirm((each for hit in hits for each in self._questions[hit]), value, found)
+            for hit in hits:
+                _confirm(self._questions[hit], value, found)
         else:
-            found.update(*[self._sure[hit] for hit in hits])
-            _confirm((each for hit in hits for each in self._unsure[hit]), value, found)
-        _confirm(self._others, value, found)
+            for hit in hits:
+                found |= self._sure[hit]
+                if self._unsure[hit]:
+                    _confirm(self._unsure[hit], value, found)
+        if self._others:
+            _confirm(self._others, value, found)
         if self._networks:
             self._networks.find(value, found)
 

@@ -7,9 +7,11 @@ An **atom** is a question to one field that is answered for a value once and for
 of predicates holds. Whoever has the set of atoms that are true of an event can say of each form
 whether it holds, without the event.
 
-Two kinds of leaves cannot be answered so. A reference to another field is taken to hold where that
-makes the form hold sooner, so that a form never misses; its rule's matches are confirmed. A keyword
-is taken not to hold: the forms are those of events in which no keyword stands.
+Keywords are atoms of a field without targets, which stands for all texts of the source.
+
+What a pass for literals does not decide is a **lazy** atom: regular expressions, wildcards within,
+`cased`, numbers, references to other fields. Of a value it is either false or open; that is settled
+for those few events on which it still matters. The `upper` form holds whenever the form itself may.
 """
 
 from collections import defaultdict
@@ -20,17 +22,27 @@ from dataclasses import dataclass, field
 from tocsin.pipelines.detection.ir import (
     And,
     AtLeast,
+    Equals,
+    Exists,
+    InNetwork,
+    Is,
     Item,
     Keyword,
+    Leaf,
     Node,
     Not,
+    Null,
     Or,
     Predicate,
-    Reference,
     Selection,
 )
+from tocsin.pipelines.detection.literals import needles_of
+from tocsin.schemas.values import is_number
 
 Targets = tuple[str, ...]
+
+SOURCE_TEXT: Targets = ()
+"""The targets of keywords."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,10 +89,11 @@ FALSE = AnyOf(())
 
 @dataclass(frozen=True, slots=True)
 class Atom:
-    """Of the field that `targets` lead to, some of `predicates` holds."""
+    """Some of `predicates` holds of the field that `targets` lead to; a lazy one has just one."""
 
     targets: Targets
     predicates: frozenset[Predicate]
+    lazy: bool
 
 
 @dataclass(slots=True)
@@ -90,47 +103,77 @@ class Atoms:
     known: list[Atom] = field(default_factory=list)
     _numbers: dict[Atom, int] = field(default_factory=dict)
 
-    def number(self, targets: Targets, predicates: Iterable[Predicate]) -> int:
-        """The number of the atom."""
-        atom = Atom(targets, frozenset(predicates))
+    def numbers(self, targets: Targets, predicates: Iterable[Predicate]) -> frozenset[int]:
+        """The atoms of which some is true where some of `predicates` holds."""
+        eager: set[Predicate] = set()
+        found = set()
+        for predicate in predicates:
+            if targets == SOURCE_TEXT or _is_eager(predicate):
+                eager.add(predicate)
+            else:
+                found.add(self._number(Atom(targets, frozenset((predicate,)), lazy=True)))
+        if eager:
+            found.add(self._number(Atom(targets, frozenset(eager), lazy=False)))
+        return frozenset(found)
+
+    def _number(self, atom: Atom) -> int:
         number = self._numbers.get(atom)
         if number is None:
             number = self._numbers[atom] = len(self.known)
             self.known.append(atom)
         return number
 
+    def lazy(self, numbers: Iterable[int]) -> frozenset[int]:
+        """Those of the atoms that are lazy."""
+        return frozenset(number for number in numbers if self.known[number].lazy)
 
-def form_of(node: Node, atoms: Atoms, *, wanted: bool = True) -> Form:
-    """The form of `node`; `wanted` is whether its holding makes the whole hold sooner."""
+
+def _is_eager(predicate: Predicate) -> bool:
+    """Whether the predicate is decided with all others of its field (`columns`)."""
+    if isinstance(predicate, Exists | Null | Is | InNetwork):
+        return True
+    if isinstance(predicate, Equals) and is_exact(predicate):
+        return True
+    found = needles_of(predicate)
+    return found is not None and found.sure
+
+
+def is_exact(predicate: Equals) -> bool:
+    """Whether folded canonical texts decide the equality."""
+    return not predicate.windash and (not predicate.cased or is_number(predicate.text))
+
+
+def form_of(node: Node, atoms: Atoms) -> Form:
+    """The form of `node`."""
     match node:
         case Selection(_, child):
-            return form_of(child, atoms, wanted=wanted)
+            return form_of(child, atoms)
         case Not(child):
-            return none_of(form_of(child, atoms, wanted=not wanted))
+            return none_of(form_of(child, atoms))
         case And(children):
-            return all_of(form_of(child, atoms, wanted=wanted) for child in children)
+            return all_of(form_of(child, atoms) for child in children)
         case AtLeast(count, children):
-            return at_least(count, [form_of(child, atoms, wanted=wanted) for child in children])
+            return at_least(count, [form_of(child, atoms) for child in children])
         case Or():
-            return _form_of_or(node, atoms, wanted)
-        case Keyword():
-            return FALSE
-        case Item(_, Reference(), _):
-            return TRUE if wanted else FALSE
-    return Some(frozenset((atoms.number(node.targets, (node.predicate,)),)))
+            return _form_of_or(node, atoms)
+    return Some(atoms.numbers(_targets(node), (node.predicate,)))
 
 
-def _form_of_or(node: Or, atoms: Atoms, wanted: bool) -> Form:
+def _form_of_or(node: Or, atoms: Atoms) -> Form:
     """Alternatives about one field are one atom."""
     by_targets: dict[Targets, list[Predicate]] = defaultdict(list)
     others: list[Form] = []
     for child in _alternatives(node):
-        if isinstance(child, Item) and not isinstance(child.predicate, Reference):
-            by_targets[child.targets].append(child.predicate)
+        if isinstance(child, Item | Keyword):
+            by_targets[_targets(child)].append(child.predicate)
         else:
-            others.append(form_of(child, atoms, wanted=wanted))
-    numbers = frozenset(atoms.number(targets, found) for targets, found in by_targets.items())
-    return any_of([Some(numbers), *others] if numbers else others)
+            others.append(form_of(child, atoms))
+    some = [Some(atoms.numbers(targets, found)) for targets, found in by_targets.items()]
+    return any_of([*some, *others])
+
+
+def _targets(leaf: Leaf) -> Targets:
+    return leaf.targets if isinstance(leaf, Item) else SOURCE_TEXT
 
 
 def _alternatives(node: Node) -> Iterator[Node]:
@@ -213,6 +256,25 @@ def fold(form: Form, known: AbstractSet[int], true: AbstractSet[int]) -> Form:
             return at_least(count, [fold(child, known, true) for child in children])
         case NoneOf(child):
             return none_of(fold(child, known, true))
+
+
+def upper(form: Form, lazy: AbstractSet[int], *, wanted: bool = True) -> Form:
+    """A form that holds wherever `form` does for some answer to the `lazy` atoms that are open.
+
+    `wanted`: whether the holding of this part makes the whole hold sooner. Where it does, open ones
+    count as true, else as false.
+    """
+    match form:
+        case Some(atoms):
+            return form if wanted else any_of([Some(atoms - lazy)] if atoms - lazy else [])
+        case AllOf(children):
+            return all_of(upper(child, lazy, wanted=wanted) for child in children)
+        case AnyOf(children):
+            return any_of(upper(child, lazy, wanted=wanted) for child in children)
+        case CountOf(count, children):
+            return at_least(count, [upper(child, lazy, wanted=wanted) for child in children])
+        case NoneOf(child):
+            return none_of(upper(child, lazy, wanted=not wanted))
 
 
 def atoms_of(form: Form) -> Iterator[int]:

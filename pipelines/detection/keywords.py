@@ -2,22 +2,26 @@ r"""Keywords: whether any of them may stand in an event at all, without looking 
 
 A keyword looks at every text of a record, which no look-up by field can answer. But hardly any
 event holds one, and that is told in one pass of Hyperscan over all its text: over the JSON line
-that the event was read from, where there is one, else over its texts put together.
+that the event was read from, where there is one, else over its texts put together. Only what passes
+is asked text by text.
 
-A filter never says no wrongly. JSON may write any character as an escape, and two characters beyond
-ASCII fold to letters within; so a line with `\u`, KELVIN SIGN or DOTTED I passes, and of a keyword
-only a run of characters that JSON writes as they are is looked for. Keywords without such a run,
-and those that a number could hold, let every line pass.
+The pass never misses. JSON may write any character as an escape, and two characters beyond ASCII
+fold to letters within, KELVIN SIGN and DOTTED I; so lines with these or an escape of either or of
+ASCII pass, and of a keyword only a run of characters that JSON writes as they are is looked for.
+Where a keyword has no such run, or a number could hold it, everything passes.
 """
 
 import re
-from collections.abc import Iterable
+from collections.abc import Mapping
 from typing import Any
 
 import hyperscan
 
-from tocsin.pipelines.detection.ir import Keyword
-from tocsin.pipelines.detection.literals import END, START, needle
+from tocsin.pipelines.detection.cache import Memory, ValueCache
+from tocsin.pipelines.detection.columns import NOTHING, Column, Signature
+from tocsin.pipelines.detection.forms import Atom
+from tocsin.pipelines.detection.ir import Predicate
+from tocsin.pipelines.detection.literals import END, START, needles_of
 from tocsin.pipelines.detection.source_text import is_plain, is_source, source_texts
 from tocsin.schemas.events import Event
 
@@ -25,39 +29,44 @@ _PLAIN = re.compile(r"[ !#-.0-\[\]-~]+")
 """Runs of ASCII that JSON writes as they are: no controls, quotes, backslashes and slashes."""
 
 _NUMBER = re.compile(r"[0-9.-]+")
-_ESCAPE = rb"\u"
-_FOLDED_INTO_ASCII = tuple(
-    char.encode() for char in "\N{KELVIN SIGN}\N{LATIN CAPITAL LETTER I WITH DOT ABOVE}"
-)
+_ESCAPES = (rb"\u00", rb"\u212a", rb"\u0130")
+_FOLDED_INTO_ASCII = tuple(map(str.encode, "\u212a\u0130"))
 
 
-class KeywordFilter:
-    """Tells which events may hold some of `keywords`."""
+class Keywords:
+    """The atoms about all texts of the source, ready to be asked of events."""
 
-    def __init__(self, keywords: Iterable[Keyword]) -> None:
-        runs = {_run(keyword) for keyword in keywords}
+    def __init__(self, atoms: Mapping[int, Atom], memory: Memory, *, native: bool) -> None:
+        self._native = native
+        self._values = ValueCache(Column(atoms).signature, memory)
+        runs = {_run(each) for atom in atoms.values() for each in atom.predicates}
         self._all_pass = None in runs
         patterns = [(run.encode(), hyperscan.HS_FLAG_CASELESS) for run in runs if run]
         patterns += [(char, 0) for char in _FOLDED_INTO_ASCII]
         self._texts = _database(patterns)
-        self._lines = _database([*patterns, (_ESCAPE, 0)])
+        escapes = [(escape, hyperscan.HS_FLAG_CASELESS) for escape in _ESCAPES]
+        self._lines = _database(patterns + escapes)
 
-    def may_stand_in(self, event: Event, line: bytes | None, *, native: bool) -> bool:
-        """Whether some keyword may stand in `event`, read from the JSON `line` if that is given."""
-        if self._all_pass:
-            return True
-        if line is not None:
-            return _finds(self._lines, line)
-        return _finds(self._texts, _texts(event, native))
+    def signature(self, event: Event, line: bytes | None) -> Signature:
+        """The atoms that are true of `event`, which was read from the JSON `line`, if any."""
+        if not self._all_pass:
+            if line is None:
+                passes = _finds(self._texts, _texts(event, self._native))
+            else:
+                passes = _finds(self._lines, line)
+            if not passes:
+                return NOTHING
+        texts = source_texts(event, self._native)
+        return NOTHING.union(*[self._values[text] for _, text in texts])
 
 
-def _run(keyword: Keyword) -> str | None:
-    """A run of characters that every text has in which the keyword stands; None without one."""
-    found = needle(keyword.predicate)
-    if found is None:
+def _run(predicate: Predicate) -> str | None:
+    """A run of characters that every text has that satisfies the predicate; None without one."""
+    found = needles_of(predicate)
+    if found is None or len(found.literals) > 1:
         return None
-    runs = _PLAIN.findall(found[0].strip(START + END))
-    run = max(runs, key=len, default="")
+    (literal,) = found.literals
+    run = max(_PLAIN.findall(literal.strip(START + END)), key=len, default="")
     return None if len(run) < 2 or _NUMBER.fullmatch(run) else run
 
 

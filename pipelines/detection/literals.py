@@ -7,7 +7,8 @@ and between two marks, so that the ends are characters like any other:
     EndsWith("\\cmd.exe")  needle  \cmd.exe$
 
 (`^` and `$` stand for the control characters STX and ETX.) Most needles decide their predicate;
-those of cased, dash-blind and wildcard predicates only say where to look closer.
+those of cased and wildcard predicates, and of regular expressions (`required`), only say where to
+look closer.
 
 Short texts go through an Aho-Corasick automaton. It reports each occurrence, which in long texts
 may be many of each of many literals; those go through Hyperscan, which reports each literal once.
@@ -15,6 +16,7 @@ may be many of each of many literals; those go through Hyperscan, which reports 
 
 from collections.abc import Sequence
 from collections.abc import Set as AbstractSet
+from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
 
@@ -26,16 +28,22 @@ from tocsin.pipelines.detection.ir import (
     EndsWith,
     Equals,
     Like,
+    Matches,
     Predicate,
     StartsWith,
 )
-from tocsin.schemas.values import fold
+from tocsin.pipelines.detection.patterns import dash_variants
+from tocsin.pipelines.detection.required import required_literals
+from tocsin.schemas.values import fold, is_number
 
 START, END = "\x02", "\x03"
 
-LONG = 1024
-"""Characters from which on a text goes through Hyperscan: there the two cost the same for commands,
-and no text of this length can have more than some thousand occurrences."""
+LONG = 4096
+"""Characters from which on a text goes through Hyperscan, whose automaton takes a tenth of a second
+to make for ten thousand literals. Shorter texts cannot have too many occurrences."""
+
+MAX_DASHES = 2
+"""Dashes of a literal up to which each spelling of them is a needle: five for each dash."""
 
 
 def marked(folded: str) -> str:
@@ -48,8 +56,19 @@ def holds_marks(text: str) -> bool:
     return START in text or END in text
 
 
-def needle(predicate: Predicate) -> tuple[str, bool] | None:
-    """The needle of a predicate about texts, and whether finding it decides; None without one."""
+@dataclass(frozen=True, slots=True)
+class Needles:
+    """Some literals of which every text that satisfies a predicate has one.
+
+    `sure`: a text that has one satisfies the predicate.
+    """
+
+    literals: frozenset[str]
+    sure: bool = False
+
+
+def needles_of(predicate: Predicate) -> Needles | None:
+    """The needles of a predicate about texts; None where it has none."""
     match predicate:
         case Contains(text, cased, windash):
             found = text or START
@@ -57,18 +76,23 @@ def needle(predicate: Predicate) -> tuple[str, bool] | None:
             found = START + text
         case EndsWith(text, cased, windash):
             found = text + END
-        case Equals(text, cased, windash) if windash:
+        case Equals(text, cased, windash) if not is_number(text):
             found = marked(text)
         case Like(segments, cased, windash):
             found = max((part for segment in segments for part in segment), key=len)
+        case Matches(regex):
+            literals = required_literals(regex.plain)
+            return Needles(literals) if literals else None
         case _:
             return None
-    if windash:
-        found = max(found.split("-"), key=len)
-    if not found:
-        return None
-    sure = not (cased or windash or isinstance(predicate, Like))
-    return fold(found) if cased else found, sure and not holds_marks(getattr(predicate, "text", ""))
+    sure = not (cased or isinstance(predicate, Like) or holds_marks(predicate.text))
+    if not windash:
+        found = fold(found)
+    elif found.count("-") <= MAX_DASHES:
+        return Needles(frozenset(map(fold, dash_variants(found))), sure) if found else None
+    else:
+        found, sure = fold(max(found.split("-"), key=len)), False
+    return Needles(frozenset((found,)), sure) if found else None
 
 
 class LiteralSearch:

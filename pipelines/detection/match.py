@@ -9,16 +9,18 @@ or a tuple of signatures).
 """
 
 from collections.abc import Callable, Iterator, Sequence
-from collections.abc import Set as AbstractSet
 from dataclasses import dataclass
 from operator import getitem
 from typing import Any
 
 from tocsin.pipelines.detection.cache import MISSING, Memory, ValueCache
 from tocsin.pipelines.detection.columns import NOTHING, Column, Signature
-from tocsin.pipelines.detection.forms import Targets
-from tocsin.pipelines.detection.keywords import KeywordFilter
-from tocsin.pipelines.detection.plan import Plan, Planner, Verdict
+from tocsin.pipelines.detection.forms import Atom, Targets
+from tocsin.pipelines.detection.ir import Item, Origin, Reference
+from tocsin.pipelines.detection.keywords import Keywords
+from tocsin.pipelines.detection.plan import Finding, Plan, Planner, Verdict
+from tocsin.pipelines.detection.reference import elements, leaf_holds, present, satisfies
+from tocsin.pipelines.detection.rules import DetectionRule
 from tocsin.schemas.events import Event
 
 MAX_PLANS = 2048
@@ -64,18 +66,44 @@ class Verdicts(dict[Key, Verdict]):
         memory.watch(self)
 
     def __missing__(self, key: Key) -> Verdict:
-        verdict = self._plan.judge(self._true(key))
+        verdict = self.judge(key, NOTHING)
         self._memory.spend(8 * len(key))
         self[key] = verdict
         return verdict
 
-    def _true(self, key: Key) -> AbstractSet[int]:
-        """The atoms that are true: of several targets those of the first that is there."""
+    def judge(self, key: Key, keywords: Signature) -> Verdict:
+        """What `key` comes to with the atoms of `keywords`.
+
+        Of several targets the first that is there counts.
+        """
         signatures = [key[place] for place in self._single]
         signatures += [
             next(key[at] for at in places if key[at] is not ELSEWHERE) for places in self._several
         ]
-        return NOTHING.union(*signatures)
+        return self._plan.judge(keywords.union(*signatures))
+
+
+class LazyAtom:
+    """An atom that is settled event by event, once for each value."""
+
+    def __init__(self, number: int, atom: Atom, memory: Memory) -> None:
+        (predicate,) = atom.predicates
+        self._leaf = Item(atom.targets, predicate, Origin("", "", "", 0))
+        self._true = frozenset((number,))
+        self._values = ValueCache(self._work_out, memory)
+
+    def holds(self, event: Event) -> bool:
+        """Whether the atom is true of the event."""
+        if isinstance(self._leaf.predicate, Reference):
+            return leaf_holds(self._leaf, event)
+        field = present(self._leaf.targets, event)
+        return field is not None and bool(self._values.look_up(event[field]))
+
+    def _work_out(self, value: Any) -> Signature:
+        predicate = self._leaf.predicate
+        return (
+            self._true if any(satisfies(each, predicate) for each in elements(value)) else NOTHING
+        )
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -85,28 +113,49 @@ class Running:
     plan: Plan
     lookups: Lookups
     verdicts: Verdicts
-    keywords: KeywordFilter | None
+    keywords: Keywords | None
 
 
 class Matcher:
     """Plans at work, made as their classes come, with all their caches in one `memory`."""
 
-    def __init__(self, planner: Planner, memory: Memory) -> None:
+    def __init__(self, planner: Planner, memory: Memory, *, native: bool) -> None:
         self.memory = memory
         self._planner = planner
+        self._native = native
         self._columns: dict[frozenset[int], Column] = {}
         self._caches: dict[tuple[frozenset[int], bool], ValueCache] = {}
-        self._filters: dict[frozenset[Any], KeywordFilter] = {}
+        self._keywords: dict[frozenset[int], Keywords] = {}
+        self._lazy: dict[int, LazyAtom] = {}
         self._running: dict[Key, Running] = {}
         self._classes = self._lookups(
             [((name,), atoms) for name, atoms in planner.class_fields.items()]
         )
 
-    def verdicts(self, events: Sequence[Event]) -> Iterator[tuple[int, Running, Verdict]]:
-        """For each event that needs a closer look its index, its plan and its verdict.
+    def matches(
+        self, events: Sequence[Event], lines: Sequence[bytes] | None
+    ) -> Iterator[tuple[int, DetectionRule]]:
+        """Each event's index with each rule that holds for it; `lines` are the JSON texts."""
+        for index, verdict in self._verdicts(events, lines):
+            for finding in verdict:
+                if not finding.open or self._holds(finding, events[index]):
+                    yield index, finding.rule
 
-        Those are the ones with a verdict, and the ones that keywords may stand in.
-        """
+    def _holds(self, finding: Finding, event: Event) -> bool:
+        """Whether the finding holds when the atoms that it left open are settled."""
+        settled = (number for number in finding.open if self._settled(number, event))
+        return finding.exact(finding.true.union(settled))
+
+    def _settled(self, number: int, event: Event) -> bool:
+        lazy = self._lazy.get(number)
+        if lazy is None:
+            lazy = self._lazy[number] = LazyAtom(number, self._planner.atom(number), self.memory)
+        return lazy.holds(event)
+
+    def _verdicts(
+        self, events: Sequence[Event], lines: Sequence[bytes] | None
+    ) -> Iterator[tuple[int, Verdict]]:
+        """The index and the verdict of each event that has one."""
         classes, running = self._classes, self._running
         for index, event in enumerate(events):
             get = event.get
@@ -115,13 +164,17 @@ class Matcher:
                 plan = running.get(key) or self._run(key)
                 columns = plan.lookups
                 key = tuple(map(getitem, columns.caches, map(get, columns.names, columns.missing)))
-                verdict = plan.verdicts[key]
             except TypeError:  # a list or an object, which is no key of a cache
                 key = classes.key(event)
                 plan = running.get(key) or self._run(key)
-                verdict = plan.verdicts[plan.lookups.key(event)]
-            if verdict or plan.keywords is not None:
-                yield index, plan, verdict
+                key = plan.lookups.key(event)
+            verdict = plan.verdicts[key]
+            if plan.keywords is not None:
+                found = plan.keywords.signature(event, None if lines is None else lines[index])
+                if found:
+                    verdict = plan.verdicts.judge(key, found)
+            if verdict:
+                yield index, verdict
 
     def _run(self, of_class: Key) -> Running:
         if len(self._running) >= MAX_PLANS:
@@ -129,11 +182,13 @@ class Matcher:
             self._running.clear()
             self._columns.clear()
             self._caches.clear()
+            self._keywords.clear()
+            self._lazy.clear()
             self.memory.forget(keep=self._classes.caches)
         plan = self._planner.plan(of_class)
         lookups = self._lookups(list(plan.columns.items()))
         verdicts = Verdicts(plan, self.memory)
-        found = Running(plan, lookups, verdicts, self._filter(plan))
+        found = Running(plan, lookups, verdicts, self._source_text(plan.keywords))
         self._running[of_class] = found
         return found
 
@@ -152,20 +207,16 @@ class Matcher:
         if known is None:
             column = self._columns.get(atoms)
             if column is None:
-                known_atoms = self._planner.atoms.known
-                column = Column({number: known_atoms[number] for number in atoms})
-                self._columns[atoms] = column
+                column = self._columns[atoms] = Column(self._planner.atoms(atoms))
             work_out = column.signature if last else _or_elsewhere(column.signature)
             known = self._caches[atoms, last] = ValueCache(work_out, self.memory)
         return known
 
-    def _filter(self, plan: Plan) -> KeywordFilter | None:
-        keywords = frozenset().union(*(each.keywords for each in plan.keyword_rules))
-        if not keywords:
-            return None
-        if keywords not in self._filters:
-            self._filters[keywords] = KeywordFilter(keywords)
-        return self._filters[keywords]
+    def _source_text(self, atoms: frozenset[int]) -> Keywords | None:
+        if atoms and atoms not in self._keywords:
+            known = self._planner.atoms(atoms)
+            self._keywords[atoms] = Keywords(known, self.memory, native=self._native)
+        return self._keywords.get(atoms)
 
 
 def _or_elsewhere(work_out: Callable[[Any], Signature]) -> Callable[[Any], Signature]:

@@ -5,9 +5,9 @@
 
 Some fields tell which log source an event comes from: those that gates name, such as `Channel` and
 `EventID`. The signatures of an event in these **class fields** are its **class**. Within a class
-all atoms about them are known; gates fold to yes or no, rules of other log sources vanish, and of
-those that stay only what asks for other fields is left. A plan is made when the first event of its
-class comes.
+all atoms about them but lazy ones are known; gates fold to yes or no, rules of other log sources
+vanish, and of those that stay only what asks for other fields is left. A plan is made when the
+first event of its class comes.
 
 Each rule of a plan is a **candidate** with clauses, sets of atoms of each of which one must be
 true. It is found by the atoms of its rarest clause, its **witness**; the few without clauses are
@@ -15,12 +15,14 @@ always judged.
 """
 
 from collections import defaultdict
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping
 from collections.abc import Set as AbstractSet
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 
 from tocsin.pipelines.detection.forms import (
     FALSE,
+    SOURCE_TEXT,
+    Atom,
     Atoms,
     Form,
     Targets,
@@ -31,8 +33,8 @@ from tocsin.pipelines.detection.forms import (
     form_of,
     is_clauses,
     test_of,
+    upper,
 )
-from tocsin.pipelines.detection.ir import Item, Keyword, Node, Reference, leaves
 from tocsin.pipelines.detection.rarity import rarity_of
 from tocsin.pipelines.detection.rules import DetectionRule
 
@@ -42,148 +44,165 @@ Class = tuple[frozenset[int], ...]
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Prepared:
-    """A rule over atoms.
-
-    `approximate`: the form may hold where the rule does not, so its matches are confirmed.
-    `keywords` are its keywords, for which `form` does not speak.
-    """
+    """A rule over atoms."""
 
     rule: DetectionRule
-    gate: Form
     form: Form
-    approximate: bool
-    keywords: frozenset[Keyword]
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Candidate:
-    """A rule as a plan judges it: all `clauses` are met, and `test`, where they do not say all."""
+    """A rule as a plan judges it: all `clauses` are met, and `test`, where they do not say all.
+
+    `atoms` are all that it looks at, `lazy` those of them that may be open; then `exact` decides.
+    """
 
     prepared: Prepared
+    atoms: frozenset[int]
     clauses: tuple[frozenset[int], ...]
     test: Test | None
+    lazy: frozenset[int]
+    exact: Test
 
-    def holds(self, true: AbstractSet[int]) -> bool:
-        """Whether the form holds where the atoms in `true` are true."""
+    def may_hold(self, true: AbstractSet[int]) -> bool:
+        """Whether the form holds where the atoms in `true` are true or, as may be, open."""
         for clause in self.clauses:
             if clause.isdisjoint(true):
                 return False
         return self.test is None or self.test(true)
 
 
-Verdict = tuple[Prepared, ...]
-"""The rules whose forms hold, sorted by RULE ID."""
+@dataclass(frozen=True, slots=True, eq=False)
+class Finding:
+    """A rule that holds; if there are atoms `open`, then if `exact` holds with those that are true.
+
+    `true` are the other atoms of the rule that are true.
+    """
+
+    rule: DetectionRule
+    open: frozenset[int]
+    true: frozenset[int]
+    exact: Test
+
+    @classmethod
+    def of(cls, candidate: Candidate, true: AbstractSet[int]) -> "Finding":
+        """What `candidate`, which may hold, comes to."""
+        open_ones = candidate.lazy & true
+        own = (candidate.atoms & true) - open_ones if open_ones else frozenset[int]()
+        return cls(candidate.prepared.rule, open_ones, own, candidate.exact)
+
+
+Verdict = tuple[Finding, ...]
+"""The rules that hold or may hold, sorted by RULE ID."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Plan:
-    """The columns to look at, each with its atoms, and the candidates that they judge."""
+    """The columns to look at, each with its atoms, and the candidates that they judge.
+
+    `keywords` are the atoms about all texts of the source, which are in no column.
+    """
 
     columns: Mapping[Targets, frozenset[int]]
+    keywords: frozenset[int]
     always: tuple[Candidate, ...]
     by_witness: Mapping[int, tuple[Candidate, ...]]
     witnesses: frozenset[int]
-    keyword_rules: tuple[Prepared, ...]
 
     def judge(self, true: AbstractSet[int]) -> Verdict:
-        """The rules whose forms hold where of all atoms those in `true` are true."""
-        found = {each.prepared for each in self.always if each.holds(true)}
+        """The rules whose forms hold where of all atoms those in `true` are true or open."""
+        found = {each for each in self.always if each.may_hold(true)}
         for atom in self.witnesses.intersection(true):
             for candidate in self.by_witness[atom]:
-                if candidate.holds(true):
-                    found.add(candidate.prepared)
-        return tuple(sorted(found, key=_rule_id)) if found else ()
+                if candidate.may_hold(true):
+                    found.add(candidate)
+        findings = [Finding.of(each, true) for each in found]
+        return tuple(sorted(findings, key=lambda each: each.rule.info.id)) if found else ()
 
 
-def _rule_id(prepared: Prepared) -> str:
-    return prepared.rule.info.id
-
-
-@dataclass(slots=True)
 class Planner:
-    """All rules over atoms, and the fields that tell classes apart."""
+    """All rules over atoms, and the fields that tell classes apart.
 
-    atoms: Atoms = field(default_factory=Atoms)
-    rules: list[Prepared] = field(default_factory=list)
-    class_fields: dict[str, frozenset[int]] = field(default_factory=dict)
-    _class_atoms: frozenset[int] = frozenset()
-    _rarity: list[float] = field(default_factory=list)
+    `class_fields` are these fields with the atoms about them.
+    """
 
-    @classmethod
-    def of(cls, rules: Iterable[DetectionRule]) -> "Planner":
-        """The planner of those of `rules` whose log source something feeds."""
-        planner = cls()
-        planner.rules = [planner._prepared(rule) for rule in rules if rule.fields.gate is not None]
-        gates = {each.gate for each in planner.rules}
-        names = {planner.atoms.known[atom].targets for gate in gates for atom in atoms_of(gate)}
-        by_targets = planner._by_targets(range(len(planner.atoms.known)))
-        planner.class_fields = {name: by_targets[name,] for (name,) in sorted(names)}
-        planner._class_atoms = frozenset().union(*planner.class_fields.values())
-        planner._rarity = [rarity_of(atom) for atom in planner.atoms.known]
-        return planner
-
-    def _prepared(self, rule: DetectionRule) -> Prepared:
-        form = form_of(rule.condition, self.atoms)
-        keywords = frozenset(leaf for leaf in leaves(rule.condition) if isinstance(leaf, Keyword))
-        approximate = bool(rule.exceptions) or _refers(rule.condition)
-        return Prepared(rule, form_of(rule.gate, self.atoms), form, approximate, keywords)
+    def __init__(self, rules: Iterable[DetectionRule]) -> None:
+        self._atoms = Atoms()
+        self._by_gate: dict[Form, list[Prepared]] = defaultdict(list)
+        for rule in rules:
+            if rule.fields.gate is not None:
+                gate = form_of(rule.gate, self._atoms)
+                self._by_gate[gate].append(Prepared(rule, form_of(rule.condition, self._atoms)))
+        self._gates: Mapping[Form, Test] = {gate: test_of(gate) for gate in self._by_gate}
+        self._rarity = [rarity_of(atom) for atom in self._atoms.known]
+        numbers = (number for gate in self._gates for number in atoms_of(gate))
+        names = {self._atoms.known[number].targets for number in numbers}
+        eager = (number for number, atom in enumerate(self._atoms.known) if not atom.lazy)
+        by_targets = self._by_targets(eager)
+        self.class_fields: Mapping[str, frozenset[int]] = {
+            name: by_targets[name,] for (name,) in sorted(names)
+        }
+        self._class_atoms = frozenset[int]().union(*self.class_fields.values())
+        self._ready: dict[Prepared, Candidate] = {}
 
     def _by_targets(self, numbers: Iterable[int]) -> dict[Targets, frozenset[int]]:
         found: dict[Targets, list[int]] = defaultdict(list)
         for number in numbers:
-            found[self.atoms.known[number].targets].append(number)
+            found[self._atoms.known[number].targets].append(number)
         return {targets: frozenset(each) for targets, each in found.items()}
+
+    def atom(self, number: int) -> Atom:
+        """The atom of that number."""
+        return self._atoms.known[number]
+
+    def atoms(self, numbers: Iterable[int]) -> dict[int, Atom]:
+        """The atoms by their numbers."""
+        return {number: self._atoms.known[number] for number in numbers}
 
     def plan(self, of_class: Class) -> Plan:
         """The plan for events of a class."""
-        known, true = self._class_atoms, frozenset().union(*of_class)
-        gates: dict[int, bool] = {}
-        candidates: list[Candidate] = []
-        keyword_rules: list[Prepared] = []
-        looked_at: set[int] = set()
-        for prepared in self.rules:
-            if id(prepared.gate) not in gates:
-                gates[id(prepared.gate)] = fold(prepared.gate, known, true) != FALSE
-            if not gates[id(prepared.gate)]:
-                continue
-            if prepared.keywords:
-                keyword_rules.append(prepared)
-            form = fold(prepared.form, known, true)
-            if form != FALSE:
-                candidates.append(self._candidate(prepared, form))
-                looked_at.update(atoms_of(form))
-        always, by_witness = self._by_witness(candidates)
-        return Plan(
-            self._by_targets(looked_at),
-            always,
-            by_witness,
-            frozenset(by_witness),
-            tuple(keyword_rules),
-        )
-
-    def _candidate(self, prepared: Prepared, form: Form) -> Candidate:
-        clauses = sorted(clauses_of(form, self._how_rare), key=self._how_rare)
-        return Candidate(prepared, tuple(clauses), None if is_clauses(form) else test_of(form))
-
-    def _by_witness(
-        self, candidates: Sequence[Candidate]
-    ) -> tuple[tuple[Candidate, ...], dict[int, tuple[Candidate, ...]]]:
+        true = frozenset[int]().union(*of_class)
+        candidates = [
+            candidate
+            for gate, applies in self._gates.items()
+            if applies(true)
+            for prepared in self._by_gate[gate]
+            if (candidate := self._candidate(prepared, true)) is not None
+        ]
+        looked_at = frozenset[int]().union(*(each.atoms for each in candidates))
+        columns = self._by_targets(looked_at)
+        keywords = columns.pop(SOURCE_TEXT, frozenset())
         always: list[Candidate] = []
         by_witness: dict[int, list[Candidate]] = defaultdict(list)
         for candidate in candidates:
-            if candidate.clauses:
-                for atom in candidate.clauses[0]:
-                    by_witness[atom].append(candidate)
-            else:
+            if not candidate.clauses:
                 always.append(candidate)
-        return tuple(always), {atom: tuple(found) for atom, found in by_witness.items()}
+                continue
+            for atom in candidate.clauses[0]:
+                by_witness[atom].append(candidate)
+        judges = {atom: tuple(found) for atom, found in by_witness.items()}
+        return Plan(columns, keywords, tuple(always), judges, frozenset(judges))
+
+    def _candidate(self, prepared: Prepared, true: frozenset[int]) -> Candidate | None:
+        """What is left of a rule in a class; None if it cannot match there.
+
+        That of rules that do not look at class fields is the same in all classes.
+        """
+        ready = self._ready.get(prepared)
+        if ready is not None:
+            return ready
+        form = fold(prepared.form, self._class_atoms, true)
+        if form == FALSE:
+            return None
+        clauses = sorted(clauses_of(form, self._how_rare), key=self._how_rare)
+        atoms = frozenset(atoms_of(form))
+        lazy = self._atoms.lazy(atoms)
+        exact = test_of(form)
+        test = None if is_clauses(form) else test_of(upper(form, lazy)) if lazy else exact
+        candidate = Candidate(prepared, atoms, tuple(clauses), test, lazy, exact)
+        if form == prepared.form:
+            self._ready[prepared] = candidate
+        return candidate
 
     def _how_rare(self, atoms: AbstractSet[int]) -> float:
         return sum(self._rarity[atom] for atom in atoms)
-
-
-def _refers(condition: Node) -> bool:
-    return any(
-        isinstance(leaf, Item) and isinstance(leaf.predicate, Reference)
-        for leaf in leaves(condition)
-    )

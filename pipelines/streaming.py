@@ -12,16 +12,19 @@ reads from Kafka, so it does not matter in which process either runs.
 import time
 from collections.abc import Callable, Iterable, Mapping
 from contextlib import ExitStack
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from functools import partial
 from threading import Event as Flag
 from threading import Thread
 
-from kafka import KafkaAdminClient
+from elastic_transport import TransportError
+from elasticsearch import ApiError, Elasticsearch
+from kafka import KafkaAdminClient, KafkaProducer
 from kafka.errors import KafkaError
 
 from tocsin.pipelines.config import Config
 from tocsin.pipelines.connectors import kafka
+from tocsin.pipelines.connectors.deployment import DeploymentError, require
 from tocsin.pipelines.connectors.elasticsearch import ElasticsearchSink, StoppedError, open_client
 from tocsin.pipelines.connectors.matches_topic import MatchesTopic
 from tocsin.pipelines.connectors.topics import check_matches_topic, matches_retention
@@ -35,6 +38,7 @@ from tocsin.pipelines.metrics import Counters
 from tocsin.pipelines.worker import Topic, Worker
 from tocsin.schemas.marks import Origin
 from tocsin.schemas.records import Source
+from tocsin.schemas.templates import index_templates
 
 GRACE_SECONDS = 25.0
 """How long deliveries under way may take after a stop; service managers kill after 30."""
@@ -91,96 +95,145 @@ def run_stream(
     follows. Raises StreamError with a sentence that says what was wrong.
     """
     try:
-        _stream(config, engine, instance, stop, counters, alarm, until_idle=until_idle)
+        ground = survey(config, plan_of(engine, config))
+        with ExitStack() as stack:
+            producer = kafka.open_producer(ground.cluster)
+            stack.callback(kafka.close_producer, producer)
+            client = stack.enter_context(client_of(config))
+            require(client, index_templates(replicas=config.elasticsearch.replicas))
+            sinks = _Sinks(
+                producer,
+                ElasticsearchSink(client, stop=stop.expired, alarm=alarm),
+                counters,
+                f"{instance}-{time.time_ns() // 1_000_000_000}",
+            )
+            worker = _worker(config, engine, ground, sinks, instance, stop, alarm)
+            correlator = _correlator(config, ground, sinks, instance, stop, alarm)
+            _run_both(worker, correlator, stop, alarm, until_idle=until_idle)
     except KafkaError as error:
         brokers = ", ".join(config.kafka.bootstrap_servers)
         raise StreamError(f"Kafka at {brokers}: {error}") from error
-    except (kafka.TopicError, kafka.SendError, StoppedError) as error:
+    except (ApiError, TransportError) as error:
+        hosts = ", ".join(config.elasticsearch.hosts)
+        raise StreamError(f"Elasticsearch at {hosts}: {error}") from error
+    except (kafka.TopicError, kafka.SendError, StoppedError, DeploymentError) as error:
         raise StreamError(str(error)) from error
 
 
-def _stream(
-    config: Config,
-    engine: Engine,
-    instance: str,
-    stop: Stop,
-    counters: Counters,
-    alarm: Callable[[str], None],
-    *,
-    until_idle: bool,
-) -> None:
-    plan = plan_of(engine, config)
+@dataclass(frozen=True, slots=True)
+class Ground:
+    """What was found of the brokers at start: topics, the partitions that count, the plan."""
+
+    cluster: kafka.Cluster
+    plan: CorrelationPlan
+    topics: Mapping[str, Topic]
+    matches: MatchesTopic
+    origins: Mapping[str, tuple[Origin, ...]]
+
+
+@dataclass(frozen=True, slots=True)
+class _Sinks:
+    """Where both threads write and count; `run` is this process in the provenance of alerts."""
+
+    producer: KafkaProducer
+    elasticsearch: ElasticsearchSink
+    counters: Counters
+    run: str
+
+
+def survey(config: Config, plan: CorrelationPlan) -> Ground:
+    """Look at every topic of `config`; raises TopicError for one that is not as it has to be."""
     cluster = cluster_of(config)
     admin = kafka.open_admin(cluster)
     try:
         topics = topics_of(admin, config.sources)
         count = kafka.partition_count(admin, config.kafka.matches_topic)
         matches = MatchesTopic(config.kafka.matches_topic, count)
-        origins = origins_of(admin, topics, config.sources)
         retention = matches_retention(admin, topics, plan.longest_horizon)
         check_matches_topic(admin, matches.name, retention)
+        origins = origins_of(admin, topics, config.sources)
+        return Ground(cluster, plan, topics, matches, origins)
     finally:
         admin.close()
-    with ExitStack() as stack:
-        producer = kafka.open_producer(cluster)
-        stack.callback(kafka.close_producer, producer)
-        client = open_client(
-            config.elasticsearch.hosts,
-            config.elasticsearch.username,
-            config.elasticsearch.password() or "",
-            config.elasticsearch.ca_certs,
-        )
-        stack.callback(client.close)
-        sink = ElasticsearchSink(client, stop=stop.expired, alarm=alarm)
-        run = f"{instance}-{time.time_ns() // 1_000_000_000}"
-        worker = Worker(
-            kafka.open_consumer(cluster, config.kafka.group, instance),
-            producer,
-            topics,
-            matches,
-            Delivery(
-                engine,
-                sink,
-                producer,
-                Topics(matches, config.kafka.dead_letters_topic),
-                counters,
-                correlated=frozenset(
-                    origin.source for members in origins.values() for origin in members
-                ),
-                record_bytes=config.limits.record_bytes,
-                dead_letter_bytes=config.limits.dead_letter_bytes,
-                run=run,
-                stop=stop.expired,
-                alarm=alarm,
-            ),
-            counters,
-            lateness=config.correlation.lateness,
-            batch_records=config.limits.batch_records,
-            stop=stop.expired,
-        )
-        limits = Limits(
-            config.correlation.group_matches,
-            max(config.correlation.total_matches // max(len(origins), 1), 1),
-        )
-        correlator = CorrelatorHost(
-            kafka.open_consumer(cluster, f"{config.kafka.group}-{CORRELATORS}", instance),
-            producer,
-            matches,
-            origins,
-            lambda point: Correlator(
-                plan,
-                limits=limits,
-                complete_from=point.complete_from,
-                watermark=point.watermark,
-            ),
-            partial(write_group_alerts, sink=sink, counters=counters, run=run, alarm=alarm),
-            counters,
-            horizon=plan.longest_horizon,
-            silence=config.correlation.silence,
-            stop=stop.expired,
+
+
+def _worker(
+    config: Config,
+    engine: Engine,
+    ground: Ground,
+    sinks: _Sinks,
+    instance: str,
+    stop: Stop,
+    alarm: Callable[[str], None],
+) -> Worker:
+    counted = (origin.source for members in ground.origins.values() for origin in members)
+    delivery = Delivery(
+        engine,
+        sinks.elasticsearch,
+        sinks.producer,
+        Topics(ground.matches, config.kafka.dead_letters_topic),
+        sinks.counters,
+        correlated=frozenset(counted),
+        record_bytes=config.limits.record_bytes,
+        dead_letter_bytes=config.limits.dead_letter_bytes,
+        run=sinks.run,
+        stop=stop.expired,
+        alarm=alarm,
+    )
+    return Worker(
+        kafka.open_consumer(ground.cluster, config.kafka.group, instance),
+        sinks.producer,
+        ground.topics,
+        ground.matches,
+        delivery,
+        sinks.counters,
+        lateness=config.correlation.lateness,
+        batch_records=config.limits.batch_records,
+        stop=stop.expired,
+    )
+
+
+def _correlator(
+    config: Config,
+    ground: Ground,
+    sinks: _Sinks,
+    instance: str,
+    stop: Stop,
+    alarm: Callable[[str], None],
+) -> CorrelatorHost:
+    # Organisations have states of their own, so each may take its part of the total.
+    share = max(config.correlation.total_matches // max(len(ground.origins), 1), 1)
+    limits = Limits(config.correlation.group_matches, share)
+    return CorrelatorHost(
+        kafka.open_consumer(ground.cluster, f"{config.kafka.group}-{CORRELATORS}", instance),
+        sinks.producer,
+        ground.matches,
+        ground.origins,
+        lambda point: Correlator(
+            ground.plan,
+            limits=limits,
+            complete_from=point.complete_from,
+            watermark=point.watermark,
+        ),
+        partial(
+            write_group_alerts,
+            sink=sinks.elasticsearch,
+            counters=sinks.counters,
+            run=sinks.run,
             alarm=alarm,
-        )
-        _run_both(worker, correlator, stop, alarm, until_idle=until_idle)
+        ),
+        sinks.counters,
+        horizon=ground.plan.longest_horizon,
+        silence=config.correlation.silence,
+        stop=stop.expired,
+        alarm=alarm,
+    )
+
+
+def client_of(config: Config) -> Elasticsearch:
+    """A client of the nodes that `config` names, with the password from where it says."""
+    keys = config.elasticsearch
+    return open_client(keys.hosts, keys.username, keys.password() or "", keys.ca_certs)
 
 
 def plan_of(engine: Engine, config: Config) -> CorrelationPlan:

@@ -17,7 +17,9 @@ from elasticsearch.helpers import scan
 from kafka import TopicPartition
 
 from tocsin.pipelines.connectors import kafka as connector
+from tocsin.pipelines.connectors.deployment import deploy
 from tocsin.pipelines.connectors.topics import FOREVER, matches_settings
+from tocsin.schemas.templates import index_templates
 from tocsin.schemas.times import format_micros
 
 sys.path.insert(0, str(Path(__file__).parents[2] / "deploy" / "local"))
@@ -40,6 +42,8 @@ class Plant:
         self.elasticsearch = elasticsearch
         self.cluster = connector.Cluster((kafka.address,))
         self.client = Elasticsearch(elasticsearch.address, max_retries=0)
+        for _ in deploy(self.client, index_templates(replicas=1)):
+            pass
         self.producer = connector.open_producer(self.cluster)
         self.workers: list[subprocess.Popen[bytes]] = []
         admin = connector.open_admin(self.cluster)

@@ -12,7 +12,7 @@ from operator import attrgetter
 from typing import Any
 
 from tocsin.pipelines.correlation.alerts import EvidenceEvent, GroupAlert
-from tocsin.pipelines.correlation.feeds import DROPPED, Feed, Reading, feeds_of
+from tocsin.pipelines.correlation.feeds import DROPPED, LATE, Feed, Reading, feeds_of
 from tocsin.pipelines.correlation.groups import AlertState, Group
 from tocsin.pipelines.correlation.keys import group_values
 from tocsin.pipelines.correlation.late import LateGroups
@@ -166,7 +166,7 @@ class Correlator:
     def _refuse_late(self, organization: str, state: RuleState, entry: Entry) -> None:
         told = self._tells(organization, state.rule, entry[KEY]) or state.starts
         if told and self.late.add(organization, state.rule, entry):
-            self.counters["correlation.matches.late", state.rule.id] += 1
+            self.counters[LATE, state.rule.id] += 1
 
     def _first_view(
         self, organization: str, state: RuleState, entry: Entry

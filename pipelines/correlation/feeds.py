@@ -18,6 +18,7 @@ from tocsin.pipelines.correlation.windows import Entry
 MISSING_GROUP = "correlation.matches.ungrouped"
 MISSING_VALUE = "correlation.matches.valueless"
 DROPPED = "correlation.groups.dropped"
+LATE = "correlation.matches.late"
 
 
 class Reading(NamedTuple):

@@ -7,7 +7,7 @@ watermark, several runs, or the plan.
 import pytest
 
 from tocsin.pipelines.correlation import Correlator
-from tocsin.pipelines.correlation.feeds import DROPPED, MISSING_GROUP, MISSING_VALUE
+from tocsin.pipelines.correlation.feeds import DROPPED, LATE, MISSING_GROUP, MISSING_VALUE
 from tocsin.pipelines.correlation.ranges import HistoryRange
 from tocsin.schemas.identity import period_alert_id
 from tocsin.schemas.matches import Match
@@ -337,7 +337,7 @@ def test_6_4_late_matches_are_listed_where_they_cannot_be_told(workshop):
 
     assert (late.organization, late.rule, late.group) == ("city", "rule", {"u": "x"})
     assert (late.period_start, late.period_end, late.matches) == (0, 2 * HOUR, 1)
-    assert correlator.counters["correlation.matches.late", "rule"] == 1
+    assert correlator.counters[LATE, "rule"] == 1
     assert correlator.late.take() == []
 
 

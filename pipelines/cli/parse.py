@@ -11,7 +11,6 @@ import orjson
 import typer
 
 from tocsin.parsers import PARSERS
-from tocsin.pipelines import stages
 from tocsin.pipelines.cli.options import moment, organization_option, source_of, timezone_option
 from tocsin.pipelines.cli.terminal import document
 from tocsin.pipelines.connectors.files import inspect, read_records
@@ -49,6 +48,8 @@ def parse(
     zcat auth.log.gz | tocsin parse linux - --timezone Europe/Madrid
     tocsin parse windows Security.evtx | jq .event.code
     """
+    from tocsin.pipelines import stages  # noqa: PLC0415
+
     source = source_of(parser, timezone, organization)
     arrived = moment(received, "--received")
     lines = _standard_input(arrived) if str(file) == "-" else read_records(inspect(file, arrived))

@@ -39,16 +39,17 @@ class Memory:
 
     def forget(self, keep: Iterable[dict[Any, Any]]) -> None:
         """Empty all caches, and watch over none but those to `keep` from here on."""
-        self._empty()
+        self.empty()
         self._caches = list(keep)
 
     def spend(self, size: int) -> None:
         """Account for an entry with a key of `size` bytes that a cache is about to make."""
         self._spent += size + _ENTRY_COST
         if self._spent > self.limit:
-            self._empty()
+            self.empty()
 
-    def _empty(self) -> None:
+    def empty(self) -> None:
+        """Let all caches forget what they hold."""
         self.evicted += sum(map(len, self._caches))
         for cache in self._caches:
             cache.clear()

@@ -17,8 +17,11 @@ from tocsin.schemas.values import fold
 MAX_ALTERNATIVES = 64
 """More literals for one expression are worth less than their place in the automaton."""
 
-MIN_LENGTH = 3
-"""Shorter literals stand in too many texts to spare anything."""
+MIN_WORTH = 3
+"""Literals worth less stand in too many texts to spare anything."""
+
+_RARE = frozenset("`{}$^<>|+%&~#@*!;[]")
+_RARE_WORTH = 3
 
 _TOKEN = re.compile(
     r"""(?P<anchor>\\[AzbB]|\(\?m:\^\)|\(\?m:\$\))
@@ -44,7 +47,7 @@ def required_literals(plain: str) -> frozenset[str]:
     """Folded literals of which each text that matches has one; none where none can be told."""
     part, _ = _alternatives(plain, 0)
     some = part.some if part.exact is None else frozenset((part.exact,))
-    return some if some and min(map(len, some)) >= MIN_LENGTH else frozenset()
+    return some if some and _worth(some)[0] >= MIN_WORTH else frozenset()
 
 
 def _alternatives(plain: str, at: int) -> tuple[_Part, int]:
@@ -86,7 +89,11 @@ def _sequence(plain: str, at: int) -> tuple[_Part, int]:
 
 
 def _worth(literals: frozenset[str]) -> tuple[int, int]:
-    return min(map(len, literals), default=0), -len(literals)
+    """How much is told by some of `literals` standing in a text: letters are common, signs less."""
+    least = min(
+        (sum(_RARE_WORTH if char in _RARE else 1 for char in each) for each in literals), default=0
+    )
+    return least, -len(literals)
 
 
 def _part(plain: str, at: int) -> tuple[_Part, int]:

@@ -68,9 +68,13 @@ OPTIONS = (
 )
 """What the graph asks of a runner, unless other values are given after these."""
 
-START_SECONDS = 90.0
+START_SECONDS = 60.0
 """A job that has read and saved nothing this long after its start never will; a good start takes
-under twenty seconds."""
+ten to twenty seconds."""
+
+READERS = 2
+"""Readers for each of the runner's parallel workers. They take turns there, so that more of them
+make each wait longer; the runner deals them out by hash, so that fewer leave some worker none."""
 
 _LOGGER = logging.getLogger(__name__)
 
@@ -192,7 +196,7 @@ def run_on_runner(
 
     A job that does not begin to read is submitted once more. One whose transforms run in this
     process (LOOPBACK) is cancelled at the stop; any other goes on. Raises StreamError where it
-    does not begin twice, or ends with an error.
+    does not begin twice, or ends by itself.
     """
     for attempt in range(2):
         options = PipelineOptions([*OPTIONS, *arguments])
@@ -213,10 +217,9 @@ def run_on_runner(
 
 
 def _submit(job: StreamJob, options: PipelineOptions) -> PipelineResult:
-    pipeline = beam.Pipeline(options=options)
     parallelism = int(options.get_all_options().get("parallelism") or 1)
-    # One reader sees to all partitions where there is one worker; else the runner deals them out.
-    stream_graph(pipeline, job, 1 if parallelism == 1 else len(job.partitions))
+    pipeline = beam.Pipeline(options=options)
+    stream_graph(pipeline, job, 1 if parallelism == 1 else READERS * parallelism)
     return pipeline.run()
 
 

@@ -212,6 +212,11 @@ class Log:
                 _LOGGER.warning("Kafka is busy or away: %s: %s", type(error).__name__, error)
             return self._ready.popleft() if self._ready else None
 
+    def close(self) -> None:
+        """Leave the brokers."""
+        with self._lock:
+            self._consumer.close(autocommit=False)
+
     def _fetch(self, offsets: Offsets) -> None:
         """Poll once, and note which partitions have nothing more for now."""
         for key, offset in offsets.items():
@@ -307,3 +312,11 @@ def _log(source: KafkaSource) -> Log:
         if key not in _logs:
             _logs[key] = Log(source)
         return _logs[key]
+
+
+def close_logs() -> None:
+    """Close the consumers of this process; a reader that comes later opens its own again."""
+    with _opening:
+        for log in _logs.values():
+            log.close()
+        _logs.clear()

@@ -9,13 +9,23 @@ object, so that tuples of them are compared by identity, and a value's signature
 """
 
 from collections import defaultdict
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from ipaddress import IPv4Address, IPv6Address
 from typing import Any
 
 from tocsin.pipelines.detection.cache import MISSING
+from tocsin.pipelines.detection.expressions import ExpressionFilter, is_filterable
 from tocsin.pipelines.detection.forms import Atom, is_exact
-from tocsin.pipelines.detection.ir import Equals, Exists, InNetwork, Is, Null, Predicate, Reference
+from tocsin.pipelines.detection.ir import (
+    Equals,
+    Exists,
+    InNetwork,
+    Is,
+    Matches,
+    Null,
+    Predicate,
+    Reference,
+)
 from tocsin.pipelines.detection.literals import LiteralSearch, holds_marks, marked, needles_of
 from tocsin.pipelines.detection.reference import address_of, elements, satisfies, text_of
 from tocsin.schemas.values import canonical, fold, is_number, shortest
@@ -35,12 +45,13 @@ class Column:
         absent: set[int] = set()
         present: set[int] = set()
         null: set[int] = set()
-        self._booleans: dict[bool, set[int]] = {True: set(), False: set()}
-        self._exact: dict[str, set[int]] = {}
+        booleans: dict[bool, set[int]] = {True: set(), False: set()}
+        exact: dict[str, set[int]] = defaultdict(set)
         self._networks = _Networks()
         self._others: list[_Question] = []
         self._open: set[int] = set()
         needles: dict[str, list[tuple[_Question, bool]]] = defaultdict(list)
+        expressions: dict[str, int] = {}
         for number, atom in atoms.items():
             for predicate in atom.predicates:
                 match predicate:
@@ -49,23 +60,27 @@ class Column:
                     case Null():
                         null.add(number)
                     case Is(truth):
-                        self._booleans[truth].add(number)
+                        booleans[truth].add(number)
                     case InNetwork(network):
                         self._networks.add(network, number)
                     case Reference():
                         present.add(number)
                     case Equals(text) if is_exact(predicate):
-                        self._exact.setdefault(str(canonical(text)), set()).add(number)
+                        exact[str(canonical(text))].add(number)
                     case _:
                         found = needles_of(predicate)
-                        if found is not None:
+                        if found is not None and not (atom.lazy and found.is_common):
                             for literal in found.literals:
                                 asked = ((predicate, number), found.sure or atom.lazy)
                                 needles[literal].append(asked)
+                        elif isinstance(predicate, Matches) and is_filterable(predicate):
+                            expressions[predicate.regex.plain] = number
                         elif atom.lazy:
                             self._open.add(number)
                         else:
                             self._others.append((predicate, number))
+        self._booleans = {truth: frozenset(found) for truth, found in booleans.items()}
+        self._exact = {text: frozenset(found) for text, found in exact.items()}
         self._absent = frozenset(absent | null)
         self._present = frozenset(present)
         self._null = frozenset(null)
@@ -77,67 +92,67 @@ class Column:
         self._sure = [
             frozenset(question[1] for question, sure in asked if sure) for asked in needles.values()
         ]
-        self._interned: dict[Signature, Signature] = {}
+        self._is_plain = not (self._networks or self._others or any(self._unsure))
+        self._expressions = ExpressionFilter(tuple(expressions))
+        self._expression_atoms = tuple(expressions.values())
+        self._known: dict[_Found, Signature] = {}
 
     def signature(self, value: Any) -> Signature:
         """The atoms that are true of a field's `value`, which may be `MISSING`."""
+        if isinstance(value, str):
+            return self._scalar(value)
         if value is MISSING:
             return self._absent
-        found = set(self._present)
+        if value is None:
+            return self._present | self._null
+        found = self._present
         if isinstance(value, list):
             inside = list(elements(value))
             if not value or None in inside:
                 found |= self._null
-            for element in inside:
-                self._ask(element, found)
-        elif value is None:
-            found |= self._null
-        elif not isinstance(value, dict):
-            self._ask(value, found)
-        return self._intern(frozenset(found))
+            return found.union(*map(self._scalar, inside))
+        return found if isinstance(value, dict) else self._scalar(value)
 
-    def _intern(self, signature: Signature) -> Signature:
-        known = self._interned.get(signature)
-        if known is None:
-            if len(self._interned) > _MAX_INTERNED:
-                self._interned.clear()
-            known = self._interned[signature] = signature
-        return known
-
-    def _ask(self, value: Any, found: set[int]) -> None:
-        """Add the atoms that are true of one scalar."""
+    def _scalar(self, value: Any) -> Signature:
         text = text_of(value)
         if text is None:
-            if isinstance(value, bool):
-                found |= self._booleans[value]
-            return
-        found |= self._open
+            return self._present | (self._booleans[value] if isinstance(value, bool) else NOTHING)
         folded = fold(text)
+        exact = NOTHING
         if self._exact:
             key = shortest(folded) if folded[-1:].isdigit() and is_number(folded) else folded
-            found |= self._exact.get(key, NOTHING)
+            exact = self._exact.get(key, NOTHING)
         hits = self._search.find(marked(folded))
-        if holds_marks(folded):
-            for hit in hits:
-                _confirm(self._questions[hit], value, found)
-        else:
-            for hit in hits:
-                found |= self._sure[hit]
-                if self._unsure[hit]:
-                    _confirm(self._unsure[hit], value, found)
-        if self._others:
-            _confirm(self._others, value, found)
-        if self._networks:
-            self._networks.find(value, found)
+        found = exact, hits, self._expressions.find(text)
+        if self._is_plain and not holds_marks(folded):
+            known = self._known.get(found)
+            if known is None:
+                if len(self._known) > MAX_KNOWN:
+                    self._known.clear()
+                known = self._known[found] = self._together(found)
+            return known
+        asked = [*self._others]
+        for hit in hits:
+            asked += self._questions[hit] if holds_marks(folded) else self._unsure[hit]
+        sure = (exact, NOTHING, found[2]) if holds_marks(folded) else found
+        confirmed = {number for predicate, number in asked if satisfies(value, predicate)}
+        return self._together(sure) | confirmed | self._networks.find(value)
+
+    def _together(self, found: "_Found") -> Signature:
+        exact, hits, expressions = found
+        return self._present.union(
+            self._open,
+            exact,
+            *[self._sure[hit] for hit in hits],
+            [self._expression_atoms[each] for each in expressions],
+        )
 
 
-_MAX_INTERNED = 100_000
+MAX_KNOWN = 50_000
+"""Signatures that a column keeps by what was found in a text."""
 
-
-def _confirm(questions: Iterable[_Question], value: Any, found: set[int]) -> None:
-    for predicate, number in questions:
-        if number not in found and satisfies(value, predicate):
-            found.add(number)
+_Found = tuple[Signature, frozenset[int], frozenset[int]]
+"""Atoms by equality, indices of needles, indices of expressions."""
 
 
 class _Networks:
@@ -154,11 +169,15 @@ class _Networks:
         starts = self._by_mask.setdefault(mask, {})
         starts.setdefault(int(network.network_address), set()).add(number)
 
-    def find(self, value: Any, found: set[int]) -> None:
-        address: IPv4Address | IPv6Address | None = address_of(value)
+    def find(self, value: Any) -> Signature:
+        address: IPv4Address | IPv6Address | None = address_of(value) if self._by_mask else None
         if address is None:
-            return
+            return NOTHING
         bits = int(address)
-        for (version, mask), starts in self._by_mask.items():
-            if version == address.version:
-                found |= starts.get(bits & mask, set())
+        return NOTHING.union(
+            *[
+                starts.get(bits & mask, ())
+                for (version, mask), starts in self._by_mask.items()
+                if version == address.version
+            ]
+        )

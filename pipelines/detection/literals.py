@@ -15,7 +15,6 @@ may be many of each of many literals; those go through Hyperscan, which reports 
 """
 
 from collections.abc import Sequence
-from collections.abc import Set as AbstractSet
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
@@ -33,7 +32,7 @@ from tocsin.pipelines.detection.ir import (
     StartsWith,
 )
 from tocsin.pipelines.detection.patterns import dash_variants
-from tocsin.pipelines.detection.required import required_literals
+from tocsin.pipelines.detection.required import is_rare, required_literals
 from tocsin.schemas.values import fold, is_number
 
 START, END = "\x02", "\x03"
@@ -65,6 +64,11 @@ class Needles:
 
     literals: frozenset[str]
     sure: bool = False
+
+    @property
+    def is_common(self) -> bool:
+        """Whether finding one tells next to nothing."""
+        return min(map(len, self.literals)) < 2 and not any(map(is_rare, self.literals))
 
 
 def needles_of(predicate: Predicate) -> Needles | None:
@@ -120,16 +124,16 @@ class LiteralSearch:
         )
         return database
 
-    def find(self, text: str) -> AbstractSet[int]:
+    def find(self, text: str) -> frozenset[int]:
         """The indices of the needles in `text`, which has no lone surrogates."""
         if not self._needles:
             return frozenset()
         if len(text) < LONG:
             hits = self._automaton.find_matches_as_indexes(text, overlapping=True)
-            return {hit[0] for hit in hits} if hits else frozenset()
+            return frozenset([hit[0] for hit in hits])
         found: set[int] = set()
         self._database.scan(text.encode(), match_event_handler=_collect, context=found)
-        return found
+        return frozenset(found)
 
 
 def _collect(number: int, _start: int, _end: int, _flags: int, found: Any) -> None:

@@ -88,10 +88,15 @@ def _sequence(plain: str, at: int) -> tuple[_Part, int]:
     return _Part(some=max(found, key=_worth)), at
 
 
+def is_rare(char: str) -> bool:
+    """Whether texts hardly have this sign."""
+    return char in _RARE
+
+
 def _worth(literals: frozenset[str]) -> tuple[int, int]:
     """How much is told by some of `literals` standing in a text: letters are common, signs less."""
     least = min(
-        (sum(_RARE_WORTH if char in _RARE else 1 for char in each) for each in literals), default=0
+        (sum(_RARE_WORTH if is_rare(char) else 1 for char in each) for each in literals), default=0
     )
     return least, -len(literals)
 

@@ -218,6 +218,10 @@ class CorrelatorHost:
         # Retention took the beginning, so nobody knows what is missing of the time up to now.
         if committed:
             self._counters.add(self._topic.name, key.partition, {LOST: oldest - committed.offset})
+            self._alarm(
+                f"{self._topic.name}, partition {key.partition}: matches were gone before they were"
+                " read; alerts are incomplete for one horizon"
+            )
         return oldest, Checkpoint(others=Point(complete_from=_now()))
 
     def _write_watermarks(self) -> None:

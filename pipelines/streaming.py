@@ -190,6 +190,7 @@ def _worker(
         lateness=config.correlation.lateness,
         batch_records=config.limits.batch_records,
         stop=stop.expired,
+        alarm=alarm,
     )
 
 

@@ -73,7 +73,7 @@ class Worker:
     """One member of the workers' group. `step` is one turn; nothing happens between turns.
 
     `topics` are what it reads, by name; `lateness` is in microseconds; `stop` says that waiting
-    for brokers is to end.
+    for brokers is to end; `alarm` is told in a sentence what somebody has to see to.
     """
 
     def __init__(
@@ -88,6 +88,7 @@ class Worker:
         lateness: int,
         batch_records: int,
         stop: Callable[[], bool],
+        alarm: Callable[[str], None],
     ) -> None:
         self._consumer = consumer
         self._producer = producer
@@ -98,6 +99,7 @@ class Worker:
         self._lateness = lateness
         self._batch_records = batch_records
         self._stop = stop
+        self._alarm = alarm
         self._assignments = Assignments()
         self._partitions: dict[TopicPartition, PartitionProgress] = {}
         self._marked: dict[TopicPartition, float] = {}
@@ -216,6 +218,10 @@ class Worker:
     def _count_lost(self, partition: TopicPartition, offsets: int) -> None:
         source = self._topics[partition.topic].source.name
         self._counters.add(source, partition.partition, {LOST: offsets})
+        self._alarm(
+            f"{source}, partition {partition.partition}: {offsets} records were gone before they"
+            " were read; lengthen the topic's retention"
+        )
 
     def _count_gaps(self) -> None:
         """Tell the gaps that retention made from those of compaction and transactions."""

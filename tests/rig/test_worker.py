@@ -42,6 +42,7 @@ class Rig:
         self.admin = admin
         self.counters = Counters()
         self.delivered: list[Batch] = []
+        self.alarms: list[str] = []
         self.producer = connector.open_producer(cluster)
 
     def send(self, *values: bytes, partition: int = 0, headers: connector.Headers = ()) -> None:
@@ -68,6 +69,7 @@ class Rig:
             lateness=MINUTE,
             batch_records=100,
             stop=lambda: False,
+            alarm=self.alarms.append,
         )
 
     def values(self) -> list[bytes]:
@@ -278,6 +280,9 @@ def test_records_that_retention_took_are_counted_as_lost(rig: Rig):
 
     assert rig.values() == [b"a", b"b", b"f"]
     assert total(rig.counters.snapshot(), LOST) == 3
+    assert [alarm.split(";")[0] for alarm in rig.alarms] == [
+        "server, partition 0: 3 records were gone before they were read"
+    ]
     opened = [mark for mark in rig.marks() if mark.kind is Kind.OPEN and mark.origin.partition == 0]
     assert (opened[-1].first, opened[-1].next) == (2, 5)
 

@@ -1,4 +1,4 @@
-"""Rules over a file of events, as `tocsin rules run` does: matches by line, or alerts in order.
+"""Rules over a file of events, as `tocsin rules run` does: alerts in order of time.
 
 The file holds one JSON event a line, nested or dotted. Nothing is parsed or completed: the events
 are what they are, but for an id, an organisation and a canonical time, which identity needs.
@@ -53,13 +53,6 @@ def read_lines(stream: BinaryIO, name: str, errors: list[str], *, native: bool) 
 
 def _is_flat(event: Event) -> bool:
     return not any(isinstance(value, dict) for value in event.values())
-
-
-def match_lines(lines: Iterable[Line], engine: Engine) -> Iterator[tuple[int, str]]:
-    """(line, RULE ID) of every match of a detection, sorted by line, then rule."""
-    for batch in _batched(lines):
-        found = engine.detector.match([line.event for line in batch])
-        yield from sorted((batch[index].number, rule.info.id) for index, rule in found)
 
 
 def alert_lines(lines: Iterable[Line], name: str, engine: Engine, errors: list[str]) -> list[Alert]:

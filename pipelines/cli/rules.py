@@ -78,6 +78,7 @@ def run(
     """
     from tocsin.pipelines import rule_run  # noqa: PLC0415
     from tocsin.pipelines.engine import load_engine  # noqa: PLC0415
+    from tocsin.pipelines.rule_matches import match_file  # noqa: PLC0415
 
     engine = load_engine(rules or [], native=native)
     for refusal in engine.refusals:
@@ -86,16 +87,16 @@ def run(
         note(f"{len(engine.rules.skipped)} rules over ECS fields skipped, as events are native")
     errors: list[str] = []
     name = str(events)
-    with rule_run.open_events(events) as stream:
-        lines = rule_run.read_lines(stream, name, errors, native=native)
-        if matches or quiet:
-            found = rule_run.match_lines(lines, engine)
-            if quiet:
-                print(sum(1 for _ in found))  # noqa: T201
-            else:
-                for number, rule in found:
-                    document({"line": number, "rule": rule})
+    if matches or quiet:
+        found = match_file(events, engine.detector, errors, native=native, workers=workers)
+        if quiet:
+            print(sum(1 for _ in found))  # noqa: T201
         else:
+            for number, rule in found:
+                document({"line": number, "rule": rule})
+    else:
+        with rule_run.open_events(events) as stream:
+            lines = rule_run.read_lines(stream, name, errors, native=native)
             for alert in rule_run.alert_lines(lines, name, engine, errors):
                 document({"_id": alert.id, **alert.document})
     for problem in errors:

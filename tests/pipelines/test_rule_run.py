@@ -1,4 +1,4 @@
-"""Rules over files of events: by line, in event time, whatever the order of the lines."""
+"""Rules over files of events, in event time, whatever the order of the lines."""
 
 import io
 import random
@@ -50,16 +50,6 @@ def line(minute: int, user: str = "ann", outcome: str = "failure") -> bytes:
 
 def lines(text: bytes, errors: list[str]) -> list[rule_run.Line]:
     return list(rule_run.read_lines(io.BytesIO(text), "f", errors, native=False))
-
-
-def test_matches_are_told_by_line_and_rule(engine: Engine) -> None:
-    """Blank lines count as lines; nested and dotted keys are one."""
-    errors: list[str] = []
-    events = lines(line(0) + b"\n" + line(1, outcome="success") + line(2), errors)
-
-    rule = "11111111-1111-4111-8111-111111111111"
-    assert list(rule_run.match_lines(events, engine)) == [(1, rule), (4, rule)]
-    assert errors == []
 
 
 def test_what_is_no_event_is_named_by_its_line(engine: Engine) -> None:

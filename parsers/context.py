@@ -24,7 +24,8 @@ Parse = Callable[[str, Context], Event]
 
 A parser sets `@timestamp`, the `event.*` classification, ECS fields and its vendor remainder.
 What is the same for every record (`event.id`, `event.original`, `organization.name`,
-`ecs.version`, `related.*`) is the business of `tocsin.pipelines.stages`.
+`ecs.version`, `source.address`, `network.community_id`, `related.*`) is the business of
+`tocsin.pipelines.stages`.
 """
 
 

@@ -19,6 +19,7 @@ from tocsin.pipelines.detection.explain import matched_items
 from tocsin.pipelines.engine import Engine
 from tocsin.schemas.alerts import Alert
 from tocsin.schemas.events import Event
+from tocsin.schemas.flows import add_flow
 from tocsin.schemas.identity import event_id
 from tocsin.schemas.indices import is_outside
 from tocsin.schemas.matches import Match
@@ -91,7 +92,7 @@ def answers(
 def complete(
     event: Event, text: str, place: str, received: str, source: Source, group: str
 ) -> Event:
-    """What every event has, whatever its format: identity, origin, and `related.*`.
+    """What every event has, whatever its format: identity, origin, its flow and `related.*`.
 
     A record that states no time happened when it was received, as far as anybody knows.
     """
@@ -103,6 +104,7 @@ def complete(
     event["tocsin.place"] = place
     event["tocsin.received"] = received
     event["tocsin.source_group"] = group
+    add_flow(event)
     add_related(event)
     return conform(event)
 

@@ -111,7 +111,16 @@ class Delivery:
         write_alerts(found.alerts, self._sink, self._counters, self._run, self._alarm)
         refused = self._sink.create(documents).refused
         letters += _unindexed(batch, refused)
-        self._write_dead_letters(letters)
+        write_dead_letters(
+            letters,
+            self._producer,
+            self._topics.dead_letters,
+            self._sink,
+            self._counters,
+            limit=self._dead_letter_bytes,
+            stop=self._stop,
+            alarm=self._alarm,
+        )
         self._write_matches(batch, found)
         self._counters.add(
             batch.source.name,
@@ -126,17 +135,6 @@ class Delivery:
             },
         )
         return highest
-
-    def _write_dead_letters(self, letters: Sequence[DeadLetter]) -> None:
-        if not letters:
-            return
-        limit = self._dead_letter_bytes
-        records = (
-            dead_letters.to_outgoing(letter, self._topics.dead_letters, limit) for letter in letters
-        )
-        kafka.send(self._producer, records, self._stop)
-        refused = self._sink.create(dead_letters.to_indexed(letter) for letter in letters)
-        report_refused(refused.refused, self._counters, self._alarm)
 
     def _write_matches(self, batch: Batch, found: Detected) -> None:
         """Matches to the topic; those of history beside live sources are a backfill's business."""
@@ -190,6 +188,30 @@ def write_alerts(
         for alert in alerts
     )
     report_refused(outcome.refused, counters, alarm)
+
+
+def write_dead_letters(
+    letters: Sequence[DeadLetter],
+    producer: KafkaProducer,
+    topic: str,
+    sink: ElasticsearchSink,
+    counters: Counters,
+    *,
+    limit: int,
+    alarm: Callable[[str], None],
+    stop: Callable[[], bool] = lambda: False,
+) -> None:
+    """Write `letters` to `topic`, their bytes cut to `limit`, and to the dead-letter index.
+
+    Raises StoppedError or SendError where either was not there until `stop` said so.
+    """
+    if not letters:
+        return
+    kafka.send(
+        producer, (dead_letters.to_outgoing(letter, topic, limit) for letter in letters), stop
+    )
+    refused = sink.create(dead_letters.to_indexed(letter) for letter in letters).refused
+    report_refused(refused, counters, alarm)
 
 
 def write_group_alerts(

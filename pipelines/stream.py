@@ -17,10 +17,12 @@ from dataclasses import dataclass
 from functools import partial
 
 import apache_beam as beam
+import grpc
 from apache_beam.io.unbounded_source import ReadFromUnboundedSource
 from apache_beam.options.pipeline_options import PipelineOptions
 from apache_beam.pvalue import PCollection
 from apache_beam.runners.runner import PipelineResult, PipelineState
+from kafka import KafkaConsumer
 from kafka.errors import KafkaError
 
 from tocsin.pipelines.config import Config
@@ -42,7 +44,7 @@ from tocsin.pipelines.streaming import StreamError, cluster_of, origins_of, topi
 from tocsin.pipelines.transforms import DEAD_LETTERS, EngineSpec, Normalize
 from tocsin.schemas.marks import Origin
 from tocsin.schemas.records import Batch
-from tocsin.schemas.times import BEGINNING_OF_TIME, parse_time
+from tocsin.schemas.times import BEGINNING_OF_TIME, format_micros
 
 GROUP = "beam"
 """The group whose commits show how far a job has read is that of the workers with this suffix.
@@ -71,6 +73,9 @@ OPTIONS = (
 START_SECONDS = 60.0
 """A job that has read and saved nothing this long after its start never will; a good start takes
 ten to twenty seconds."""
+
+TURN_SECONDS = 0.5
+"""How often a job is looked after."""
 
 READERS = 2
 """Readers for each of the runner's parallel workers. They take turns there, so that more of them
@@ -190,55 +195,68 @@ class ReadBatches(beam.PTransform):  # type: ignore[misc]
 
 
 def run_on_runner(
-    job: StreamJob, arguments: Sequence[str], stop: Callable[[], bool], alarm: Callable[[str], None]
+    job: StreamJob,
+    arguments: Sequence[str],
+    stop: Callable[[], bool],
+    alarm: Callable[[str], None],
+    patience: float = START_SECONDS,
 ) -> None:
     """Submit `job` with the Beam options `arguments`, and stay until it ends or `stop` says so.
 
-    A job that does not begin to read is submitted once more. One whose transforms run in this
-    process (LOOPBACK) is cancelled at the stop; any other goes on. Raises StreamError where it
-    does not begin twice, or ends by itself.
+    A job that has not begun to read after `patience` seconds is submitted once more. One whose
+    transforms run in this process (LOOPBACK) is cancelled at the stop; any other goes on. Raises
+    StreamError where no runner takes the job, where it does not begin twice, or ends by itself.
     """
-    for attempt in range(2):
-        options = PipelineOptions([*OPTIONS, *arguments])
-        since = time.time_ns() // 1000
-        result = _submit(job, options)
-        if _begins(job, result, since, stop):
-            break
-        result.cancel()
-        if attempt:
-            raise StreamError(f"the job read nothing within {START_SECONDS:.0f} s, twice")
-        alarm(f"the job read nothing within {START_SECONDS:.0f} s: submitting it again")
-    while not stop() and not PipelineState.is_terminal(result.state):
-        time.sleep(0.5)
-    if PipelineState.is_terminal(result.state):
-        raise StreamError(f"the job ended as {result.state}")
-    if options.get_all_options().get("environment_type") == "LOOPBACK":
-        result.cancel()
+    options = PipelineOptions([*OPTIONS, *arguments])
+    try:
+        result = _begin(job, options, stop, patience)
+        if result is None:
+            alarm(f"the job read nothing within {patience:.0f} s: submitting it again")
+            result = _begin(job, options, stop, patience)
+        if result is None:
+            raise StreamError(f"the job read nothing within {patience:.0f} s, twice")
+        while not stop():
+            if PipelineState.is_terminal(result.state):
+                raise StreamError(f"the job ended as {result.state}")
+            time.sleep(TURN_SECONDS)
+        if options.get_all_options().get("environment_type") == "LOOPBACK":
+            result.cancel()
+    except (grpc.RpcError, grpc.FutureTimeoutError) as error:
+        raise StreamError(f"the job server does not answer: {error}") from error
 
 
-def _submit(job: StreamJob, options: PipelineOptions) -> PipelineResult:
+def _begin(
+    job: StreamJob, options: PipelineOptions, stop: Callable[[], bool], patience: float
+) -> PipelineResult | None:
+    """The job as it was submitted, or None where it does not begin to read."""
+    since = format_micros(time.time_ns() // 1000)
     parallelism = int(options.get_all_options().get("parallelism") or 1)
-    pipeline = beam.Pipeline(options=options)
-    stream_graph(pipeline, job, 1 if parallelism == 1 else READERS * parallelism)
-    return pipeline.run()
-
-
-def _begins(job: StreamJob, result: PipelineResult, since: int, stop: Callable[[], bool]) -> bool:
-    """Whether `job` reads: its group commits after a checkpoint, with the moment as metadata."""
-    deadline = time.monotonic() + START_SECONDS
+    try:
+        pipeline = beam.Pipeline(options=options)
+        stream_graph(pipeline, job, 1 if parallelism == 1 else READERS * parallelism)
+        result = pipeline.run()
+    except (ValueError, RuntimeError) as error:
+        raise StreamError(f"the job cannot be submitted: {error}") from error
+    deadline = time.monotonic() + patience
     consumer = kafka.open_consumer(cluster_of(job.config), job.group)
     try:
-        while time.monotonic() < deadline:
-            if stop() or PipelineState.is_terminal(result.state):
-                return True
-            for partition in job.partitions:
-                committed = consumer.committed(partition.key, metadata=True)
-                if committed and committed.metadata and parse_time(committed.metadata) >= since:
-                    return True
-            time.sleep(0.5)
-    except KafkaError as error:
-        _LOGGER.warning("Kafka is busy or away: %s: %s", type(error).__name__, error)
-        return True
+        while not (
+            stop() or PipelineState.is_terminal(result.state) or _reads(job, consumer, since)
+        ):
+            if time.monotonic() > deadline:
+                result.cancel()
+                return None
+            time.sleep(TURN_SECONDS)
     finally:
         consumer.close(autocommit=False)
-    return False
+    return result
+
+
+def _reads(job: StreamJob, consumer: KafkaConsumer, since: str) -> bool:
+    """Whether `job` has read: after a checkpoint it commits, with the moment as metadata."""
+    try:
+        committed = (consumer.committed(each.key, metadata=True) for each in job.partitions)
+        return any(each is not None and each.metadata >= since for each in committed)
+    except KafkaError as error:
+        _LOGGER.warning("Kafka is busy or away: %s: %s", type(error).__name__, error)
+        return False

@@ -21,7 +21,7 @@ from apache_beam.transforms.userstate import ReadModifyWriteRuntimeState, ReadMo
 from kafka import KafkaProducer
 
 from tocsin.pipelines.config import Config, Elasticsearch, Kafka
-from tocsin.pipelines.connectors import dead_letters, kafka
+from tocsin.pipelines.connectors import kafka
 from tocsin.pipelines.connectors.elasticsearch import ElasticsearchSink, open_client
 from tocsin.pipelines.correlation.alerts import GroupAlert
 from tocsin.pipelines.correlation.correlator import Limits
@@ -30,8 +30,8 @@ from tocsin.pipelines.delivery import (
     detect_each,
     event_document,
     highest_time,
-    report_refused,
     write_alerts,
+    write_dead_letters,
     write_group_alerts,
 )
 from tocsin.pipelines.live_correlation import LiveCorrelation, Progress, Terms, spread
@@ -323,15 +323,17 @@ class WriteDeadLetters(beam.DoFn):  # type: ignore[misc]
 
     def process(self, letters: list[DeadLetter]) -> None:
         """Return when every one is in both."""
-        config = self._sinks.config
-        topic, limit = config.kafka.dead_letters_topic, config.limits.dead_letter_bytes
-        kafka.send(
-            self._sinks.producer,
-            (dead_letters.to_outgoing(letter, topic, limit) for letter in letters),
-        )
+        sinks, config = self._sinks, self._sinks.config
         with _counted() as counters:
-            refused = self._sinks.elasticsearch.create(map(dead_letters.to_indexed, letters))
-            report_refused(refused.refused, counters, _alarm)
+            write_dead_letters(
+                letters,
+                sinks.producer,
+                config.kafka.dead_letters_topic,
+                sinks.elasticsearch,
+                counters,
+                limit=config.limits.dead_letter_bytes,
+                alarm=_alarm,
+            )
 
 
 class WriteGroupAlerts(beam.DoFn):  # type: ignore[misc]

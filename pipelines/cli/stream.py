@@ -118,6 +118,8 @@ def _run_graph(settings: Config, stop: "Stop", arguments: list[str]) -> None:
     from tocsin.pipelines.streaming import StreamError  # noqa: PLC0415
 
     logging.basicConfig(format="tocsin: %(message)s")
+    # Beam warns of every option that only the runner knows, and passes it on.
+    logging.getLogger("apache_beam.options.pipeline_options").setLevel(logging.ERROR)
     with told(settings):
         job = plan_job(settings, f"{socket.gethostname()}-{time.time_ns() // 1_000_000_000}")
     try:

@@ -1,5 +1,7 @@
 """What marks say of prefixes and time, DELIVERY §4.2 to §4.5 and §5.2."""
 
+import orjson
+
 from tocsin.pipelines.frontier import Frontier, counted_sources
 from tocsin.schemas.marks import Kind, Mark, Origin
 from tocsin.schemas.records import Source
@@ -132,3 +134,33 @@ def test_sources_of_history_count_only_where_an_organisation_has_no_others():
     archive = Source("archive", "nginx", "library", history=True)
 
     assert counted_sources([old, live, archive]) == {"city": (live,), "library": (archive,)}
+
+
+def test_what_was_saved_goes_on_where_it_stood():
+    """Prefix, time and kind of each partition are those that its marks had set."""
+    known = frontier(mark(500, 600, time=5), mark(0, 7, time=9, origin=SECOND_ONE))
+
+    again = Frontier.restore(orjson.loads(orjson.dumps(known.save())), 0, SILENCE)
+
+    assert again.is_repeat(FIRST, 600)
+    assert not again.is_repeat(FIRST, 601)
+    assert again.watermark("city", [FIRST, SECOND_ONE], now=0).time == 5
+
+
+def test_a_partition_that_was_closed_is_closed_when_it_is_restored():
+    """Its source was taken out, and it holds nobody."""
+    known = frontier(mark(0, 7, time=9), mark(0, 3, kind=Kind.CLOSED, origin=SECOND_ONE))
+
+    again = Frontier.restore(known.save(), 0, SILENCE)
+
+    assert again.watermark("city", [FIRST, SECOND_ONE], now=0).time == 9
+
+
+def test_nobody_was_silent_before_a_restore_began():
+    """Marks of moment 0 count as of the moment at which reading began again."""
+    known = frontier(mark(0, 7, time=9))
+
+    again = Frontier.restore(known.save(), 60 * MINUTE, SILENCE)
+
+    assert again.silent([FIRST], now=70 * MINUTE, after=SILENCE) == []
+    assert again.silent([FIRST], now=70 * MINUTE + 1, after=SILENCE) == [FIRST]

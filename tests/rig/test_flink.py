@@ -23,7 +23,10 @@ from elasticsearch.helpers import scan
 from processes import Service, ServiceError, end_session, port_open
 from pyarrow import parquet
 
+from tocsin.pipelines.config import load_config
 from tocsin.pipelines.demo.generate import PARSERS, generate
+from tocsin.pipelines.stream import plan_job, run_on_runner
+from tocsin.pipelines.streaming import StreamError
 from tocsin.schemas.events import flatten
 
 pytestmark = [
@@ -67,6 +70,8 @@ def logs(tmp_path_factory: pytest.TempPathFactory) -> Path:
             line for number, line in enumerate(lines) if number % THINNED == 0 or line not in usual
         )
         (thin / f"{name}.log").write_bytes(b"".join(kept))
+    with (thin / "linux.log").open("ab") as log:
+        log.write(b"this is no line of syslog\n")
     shutil.rmtree(full)
     shutil.rmtree(quiet)
     return thin
@@ -188,8 +193,8 @@ class City:
     def alerts(self) -> dict[str, dict[str, Any]]:
         return {key: compared(alert) for key, alert in self.documents("alerts").items()}
 
-    def expected(self, logs: Path) -> tuple[set[str], dict[str, dict[str, Any]]]:
-        """The ids of events, and the alerts by id, that a backfill of `logs` gives."""
+    def expected(self, logs: Path) -> tuple[set[str], dict[str, dict[str, Any]], set[str]]:
+        """What a backfill of `logs` gives: ids of events, alerts by id, ids of dead letters."""
         out = self.folder / "backfill"
         words = ("--received", RECEIVED, "--organization", self.organization)
         self.run("backfill", logs, "--out", out, *words)
@@ -199,7 +204,12 @@ class City:
             for identity in parquet.read_table(path, columns=["event.id"])["event.id"].to_pylist()
         }
         alerts = [json.loads(line) for line in (out / "alerts.ndjson").read_text().splitlines()]
-        return events, {alert.pop("_id"): compared(alert) for alert in alerts}
+        letters = (out / "dead_letters.ndjson").read_text().splitlines()
+        return (
+            events,
+            {alert.pop("_id"): compared(alert) for alert in alerts},
+            {json.loads(letter)["_id"] for letter in letters},
+        )
 
     def wait_for(self, events: int) -> None:
         wait_until(lambda: len(self.documents("events")) >= events, self.said)
@@ -251,14 +261,16 @@ def test_flink_gives_what_a_backfill_gives(city: City, flink: Service, logs: Pat
     city.deploy()
     city.produce(logs, *PARSERS)
     city.stream(flink, "--environment_type=LOOPBACK")
-    events, alerts = city.expected(logs)
+    events, alerts, letters = city.expected(logs)
 
     city.wait_for(len(events))
     wait_until(lambda: city.alerts() == alerts, lambda: differing(city.alerts(), alerts))
 
     assert city.documents("events").keys() == events
+    assert city.documents("dead-letters").keys() == letters
     assert len(events) > 5000
     assert len(alerts) > 10
+    assert len(letters) == 1
 
 
 def test_a_killed_worker_loses_and_doubles_nothing(
@@ -269,7 +281,7 @@ def test_a_killed_worker_loses_and_doubles_nothing(
     city.deploy()
     city.produce(logs, *before)
     city.stream(flink, "--environment_type=EXTERNAL", f"--environment_config=localhost:{pool.port}")
-    events, alerts = city.expected(logs)
+    events, alerts, letters = city.expected(logs)
     city.wait_for(sum(len((logs / f"{name}.log").read_bytes().splitlines()) for name in before))
 
     city.produce(logs, *after)
@@ -282,3 +294,23 @@ def test_a_killed_worker_loses_and_doubles_nothing(
     assert killed
     assert pool.workers() - killed
     assert city.documents("events").keys() == events
+    assert city.documents("dead-letters").keys() == letters
+
+
+def test_a_job_that_does_not_begin_is_submitted_again_and_then_given_up(city: City, flink: Service):
+    """Nothing listens where its workers should be: Flink tries on, and says nothing of it."""
+    city.deploy()
+    job = plan_job(load_config(city.config, PARSERS), "test")
+    options = [
+        "--runner=PortableRunner",
+        f"--job_endpoint={flink.address}",
+        f"--state_backend_storage_path=file://{city.folder}/checkpoints",
+        "--environment_type=EXTERNAL",
+        "--environment_config=127.0.0.1:9",
+    ]
+    said: list[str] = []
+
+    with pytest.raises(StreamError, match="the job read nothing within 5 s, twice"):
+        run_on_runner(job, options, lambda: False, said.append, patience=5)
+
+    assert said == ["the job read nothing within 5 s: submitting it again"]

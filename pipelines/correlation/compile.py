@@ -62,7 +62,7 @@ def compile_rules(ruleset: RuleSource) -> tuple[tuple[CorrelationRule, ...], lis
 
 
 def _refusal(info: RuleInfo, reason: str, body: Mapping[str, Any]) -> Refusal:
-    return Refusal(info.path, line_of(body, reason) or info.line, reason)
+    return info.refusal(reason, line_of(body, reason))
 
 
 class _Compiler:

@@ -193,12 +193,15 @@ def _assume(node: Node, index: int, *, value: bool) -> Node | bool:
     return type(node)(tuple(left)) if len(left) > 1 else left[0]
 
 
-_TOKEN = re.compile(r"\s*(?:(?P<word>[A-Za-z_][\w-]*)|(?P<paren>[()]))", re.ASCII)
+_TOKEN = re.compile(r"\s*(?:(?P<word>[^\s()|]+)|(?P<paren>[()]))")
+_UPPER_OPERATORS = frozenset({"AND", "OR", "NOT"})
 
 
 def parse_expression(text: str, index_of: Callable[[str], int]) -> Node:
     """The tree of an extended condition; `not` binds closest, then `and`, then `or`.
 
+    Like those of detections: operators in upper case, too, and in names anything but blanks,
+    parentheses and `|`.
     `index_of` gives the index of a rule's name, and raises ConditionError for an unknown one.
     Raises ConditionError with the column for anything that is not of the grammar.
     """
@@ -219,7 +222,10 @@ def _tokens(text: str) -> list[tuple[int, str]]:
         if found is None:
             column = position + len(text[position:]) - len(text[position:].lstrip()) + 1
             raise ConditionError(f'column {column}: unexpected "{text[column - 1]}"')
-        tokens.append((found.start(found.lastgroup or 0) + 1, found.group().strip()))
+        token = found.group().strip()
+        if token in _UPPER_OPERATORS:
+            token = token.lower()
+        tokens.append((found.start(found.lastgroup or 0) + 1, token))
         position = found.end()
     return [*tokens, (end + 1, "")]
 

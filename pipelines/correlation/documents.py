@@ -4,7 +4,7 @@ pySigma is not used for the documents, as it refuses ranges, cuts fractions of t
 `generate` in one of its two places only; its time units are right, and are used.
 """
 
-import math
+import sys
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from fractions import Fraction
@@ -25,6 +25,9 @@ from tocsin.schemas.times import DAY, HOUR, SECOND
 
 MAX_SPAN = 366 * DAY
 """The longest timespan or period: state is kept for it, so a slip of the pen shall not pass."""
+
+MAX_QUOTED = 60
+"""Characters of a value that a message quotes."""
 
 _KEYS = frozenset({"type", "rules", "group-by", "timespan", "condition", "aliases", "generate"})
 _CONDITION_KEYS = frozenset({*OPERATORS, "field", "percentile"})
@@ -113,12 +116,12 @@ def read_span(key: str, value: object) -> int:
     """Microseconds of a Sigma time span like `5m`; raises RuleError."""
     try:
         seconds: int = SigmaCorrelationTimespan(value).seconds  # type: ignore[arg-type]
-    except SigmaError:
+    except (SigmaError, ValueError):  # Python reads no number of more than 4,300 digits
         raise RuleError(
-            f"{key}: {value!r} is no time span; expected a whole number and one of s, m, h, d, w"
+            f"{key}: {_cut(value)} is no time span: a whole number and one of s, m, h, d, w"
         ) from None
     if seconds * SECOND > MAX_SPAN:
-        raise RuleError(f"{key}: {value} is longer than 366 days")
+        raise RuleError(f"{key}: {_cut(value)} is longer than 366 days")
     return seconds * SECOND
 
 
@@ -198,8 +201,10 @@ def _comparisons(condition: Mapping[Any, Any]) -> tuple[Comparison, ...]:
 
 
 def _number(key: str, value: object) -> float:
-    if isinstance(value, bool) or not isinstance(value, int | float) or not math.isfinite(value):
-        raise RuleError(f"{key}: {value!r} is not a number")
+    if isinstance(value, bool) or not isinstance(value, int | float):
+        raise RuleError(f"{key}: {_cut(value)} is not a number")
+    if not abs(value) <= sys.float_info.max:
+        raise RuleError(f"{key}: not a number that a double can hold")
     return value
 
 
@@ -227,6 +232,12 @@ def _percentile(kind: CorrelationType, condition: Mapping[Any, Any]) -> Fraction
     if not 0 <= value <= 100:
         raise RuleError(f"condition.percentile: {value} does not lie between 0 and 100")
     return Fraction(repr(value))
+
+
+def _cut(value: object) -> str:
+    """`value` as a message quotes it."""
+    text = repr(value)
+    return text if len(text) <= MAX_QUOTED else f"{text[:MAX_QUOTED]}…"
 
 
 def _quoted(names: list[str]) -> str:

@@ -4,7 +4,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, NamedTuple
 
-from tocsin.pipelines.correlation.keys import compared_value, group_keys, text_key
+from tocsin.pipelines.correlation.keys import compared_value, group_keys, text_key, text_value
 from tocsin.pipelines.correlation.plan import CorrelationPlan
 from tocsin.pipelines.correlation.rules import (
     NUMERIC_TYPES,
@@ -59,7 +59,7 @@ class Feed:
             return (time, text_key(group), event_id, self.reference_index, None)
         value = fields.get(self.one_value)
         if type(value) is str:
-            return (time, text_key(group), event_id, self.reference_index, text_key(value))
+            return (time, text_key(group), event_id, self.reference_index, text_value(value))
         if type(value) is int:
             return (time, text_key(group), event_id, self.reference_index, str(value))
         return None

@@ -2,7 +2,7 @@
 
 One canonical text stands for itself; anything else (a boolean, null, several values) is JSON after
 a mark that no other text starts with. So keys and values always compare and sort, cost one string
-each, and can be read back.
+each, and keys can be read back. A long value to compare is its digest, as nobody reads it again.
 """
 
 from collections.abc import Iterator, Mapping, Sequence
@@ -13,6 +13,7 @@ from typing import Any
 import orjson
 
 from tocsin.pipelines.correlation.rules import Targets
+from tocsin.schemas.identity import digest
 from tocsin.schemas.values import canonical, number_text, shortest, to_decimal
 
 Canonical = str | bool | None
@@ -29,8 +30,14 @@ MAX_DIGITS = 1_000
 GLOBAL_KEY = ""
 """The key of the one group of a correlation without group-by."""
 
+MAX_VALUE = 128
+"""Characters of a compared value that is kept as it is; command lines have thousands."""
+
+_CACHED = 256
+
 _ENCODED = "\0"
 _SEVERAL = "\1"
+_DIGEST = "\2"
 
 
 def group_keys(
@@ -65,15 +72,29 @@ def group_values(key: str, group_by: Sequence[str]) -> dict[str, Canonical]:
     return dict(zip(group_by, orjson.loads(key[1:]), strict=True))
 
 
-@lru_cache(maxsize=1 << 17)
 def text_key(text: str) -> str:
-    """The text of the canonical form of a text; cached, as a log's values come again and again."""
+    """The text of the canonical form of a text."""
+    return _cached_key(text) if len(text) <= _CACHED else encode(canonical(text))
+
+
+@lru_cache(maxsize=1 << 17)
+def _cached_key(text: str) -> str:
+    """`text_key` of short texts, as a log's values come again and again."""
     return encode(canonical(text))
+
+
+def text_value(text: str) -> str:
+    """What `compared_value` makes of a text, where values are not numbers."""
+    return _compact(text_key(text))
+
+
+def _compact(value: str) -> str:
+    return value if len(value) <= MAX_VALUE else _DIGEST + digest(value)
 
 
 def encode(value: Canonical) -> str:
     """The text of one canonical value."""
-    if isinstance(value, str) and not value.startswith((_ENCODED, _SEVERAL)):
+    if isinstance(value, str) and not value.startswith((_ENCODED, _SEVERAL, _DIGEST)):
         return value
     return _ENCODED + orjson.dumps(value).decode()
 
@@ -99,9 +120,9 @@ def compared_value(
         return (_join(numbers) if numbers else None), 0
     columns = [_elements(fields, one) for one in targets]
     if len(columns) == 1:
-        values = [encode(value) for value in columns[0]]
+        values = [_compact(encode(value)) for value in columns[0]]
         return (_join(values) if values else None), 0
-    rows = [_encode_tuple(row) for row in islice(product(*columns), MAX_TUPLES)]
+    rows = [_compact(_encode_tuple(row)) for row in islice(product(*columns), MAX_TUPLES)]
     return (_join(rows) if rows else None), _size(columns) - len(rows)
 
 

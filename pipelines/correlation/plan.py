@@ -112,7 +112,7 @@ class CorrelationPlan:
         found = []
         for rule in self.correlations.values():
             reasons = (_forward_warning(rule), _chain_warning(rule, self.inner(rule)))
-            found += [Refusal(rule.info.path, rule.info.line, why) for why in reasons if why]
+            found += [rule.info.refusal(why) for why in reasons if why]
         return tuple(sorted(found))
 
 

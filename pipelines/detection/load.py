@@ -229,7 +229,7 @@ class _Assembly:
         self.filters.append(read_filter(document.body, document.path, self.placeholders))
 
     def _add_correlation(self, document: RuleDocument) -> None:
-        info = rule_info(document.body, document.path, document.line)
+        info = rule_info(document.body, document.path, document.line, place=document.place)
         self.correlations.append(CorrelationDocument(info, document.body))
 
     def _add_detection(self, document: RuleDocument) -> None:
@@ -279,7 +279,9 @@ class _Assembly:
         meaning.extend(_targets(condition))
         if self.placeholders:
             meaning.append(written({name: list(v) for name, v in self.placeholders.items()}))
-        return rule_info(document.body, document.path, document.line, *meaning)
+        return rule_info(
+            document.body, document.path, document.line, *meaning, place=document.place
+        )
 
 
 def _targets(condition: Node) -> Iterator[str]:

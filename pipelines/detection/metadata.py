@@ -29,7 +29,7 @@ def rule_id(body: Mapping, path: str) -> str:
     return path
 
 
-def rule_info(body: Mapping, path: str, line: int, *meaning: str) -> RuleInfo:
+def rule_info(body: Mapping, path: str, line: int, *meaning: str, place: str = "") -> RuleInfo:
     """What an alert says of the rule; `meaning` is what, beside the document, its digest covers.
 
     Raises DocumentError for an unknown level.
@@ -59,6 +59,7 @@ def rule_info(body: Mapping, path: str, line: int, *meaning: str) -> RuleInfo:
         false_positives=tuple(_texts(body.get("falsepositives"))),
         related=tuple(_related(body.get("related"))),
         tocsin=tocsin,
+        place=place,
     )
 
 

@@ -28,9 +28,9 @@ class Refusal:
 class RuleInfo:
     """What an alert says of its rule. `id` is the RULE ID of SEMANTICS §1.5.
 
-    `path` is below the rules directory; `digest` changes with anything that changes the rule's
-    meaning; `related` holds (rule id, relation) pairs; `tocsin` is the rule's own `tocsin:`
-    mapping, unread.
+    `path` is below the rules directory, `place` the same file as one finds it; `digest` changes
+    with anything that changes the rule's meaning; `related` holds (rule id, relation) pairs;
+    `tocsin` is the rule's own `tocsin:` mapping, unread.
     """
 
     id: str
@@ -48,6 +48,11 @@ class RuleInfo:
     false_positives: tuple[str, ...] = ()
     related: tuple[tuple[str, str], ...] = ()
     tocsin: Mapping[str, Any] = field(default_factory=dict, compare=False)
+    place: str = field(default="", compare=False)
+
+    def refusal(self, reason: str, line: int | None = None) -> Refusal:
+        """That the rule will not run, or may surprise, for `reason`, by default at its start."""
+        return Refusal(self.place or self.path, self.line if line is None else line, reason)
 
 
 @dataclass(frozen=True, slots=True)

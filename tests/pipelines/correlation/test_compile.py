@@ -49,14 +49,14 @@ def names(text):
 
 
 def test_a_refusal_points_to_the_line_of_the_key(tmp_path):
-    """The key that is wrong, not the start of the document, which is where one would search."""
+    """The file as one finds it and the key that is wrong, which is where one would search."""
     text = DETECTION + "---\n" + CORRELATION.replace("{condition}", "ge: 5")
     (tmp_path / "logons.yml").write_text(text)
 
     plan = compile_correlations(load_rules([tmp_path]))
 
     (refusal,) = plan.refusals
-    assert (refusal.path, refusal.line) == ("logons.yml", 21)
+    assert (refusal.path, refusal.line) == (str(tmp_path / "logons.yml"), 21)
     assert refusal.reason == 'condition: unknown key "ge"'
 
 
@@ -103,6 +103,15 @@ def test_conditions_are_parsed_with_the_precedence_of_sigma():
     )
 
 
+def test_conditions_take_what_those_of_detections_take():
+    """Operators in upper case, and ids and paths as names; `And` is a name like others."""
+    ids = ["5af54681-4e1b-4a5b-9a3c-000000000001", "linux/shell.yml", "And"]
+
+    assert parse_expression(f"{ids[0]} AND NOT ({ids[1]} OR {ids[2]})", ids.index) == And(
+        (Name(0), Not(Or((Name(1), Name(2)))))
+    )
+
+
 @pytest.mark.parametrize(
     "text",
     ["", "(", ")", "a and", "and a", "a not b", "a, b", "a & b", "a or or b", "()", "a)", "1 of a"],
@@ -123,6 +132,24 @@ def test_hostile_conditions_are_refused_before_they_cost_anything():
         for i in range(25)
     )
     check_expression(parse_expression(pairs, names), 26)
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        {"timespan": "9" * 5_000 + "s"},
+        {"condition": {"gte": 10**400}},
+        {"condition": {"lt": -(10**400)}},
+    ],
+)
+def test_numbers_without_end_refuse_their_rule_only(workshop, body):
+    """Neither what Python will not read nor what no double holds stops the other rules."""
+    sound = workshop.correlation("sound", **SOUND)
+    plan = workshop.plan(workshop.correlation("huge", **SOUND | body), sound)
+
+    assert list(plan.correlations) == ["sound"]
+    assert [refusal.path for refusal in plan.refusals] == ["huge.yml"]
+    assert len(plan.refusals[0].reason) < 200
 
 
 WORDS = st.sampled_from(

@@ -220,13 +220,14 @@ class _Correlate(beam.DoFn):  # type: ignore[misc]
     ) -> Iterator[list[GroupAlert]]:
         key, progress = element
         saved = marks.read()
-        live = self._live.get(key)
+        # Out of memory while it changes: a copy that failed half-way is no copy of the state.
+        live = self._live.pop(key, None)
         if live is None or live.saved != saved:
             live = self._open(key, saved, correlator)
-            self._live[key] = live
         alerts = live.take(progress, _now())
         _tell_of_trouble(live)
         marks.write(live.save(correlator.write))
+        self._live[key] = live
         if alerts:
             yield alerts
 

@@ -73,12 +73,12 @@ class Column:
                             for literal in found.literals:
                                 asked = ((predicate, number), found.sure or atom.lazy)
                                 needles[literal].append(asked)
+                        elif not atom.lazy:
+                            self._others.append((predicate, number))
                         elif isinstance(predicate, Matches) and is_filterable(predicate):
                             expressions[predicate.regex.plain] = number
-                        elif atom.lazy:
-                            self._open.add(number)
                         else:
-                            self._others.append((predicate, number))
+                            self._open.add(number)
         self._booleans = {truth: frozenset(found) for truth, found in booleans.items()}
         self._exact = {text: frozenset(found) for text, found in exact.items()}
         self._absent = frozenset(absent | null)

@@ -13,6 +13,7 @@ Where a keyword has no such run, or a number could hold it, everything passes.
 
 import re
 from collections.abc import Mapping
+from functools import cached_property
 from typing import Any
 
 import hyperscan
@@ -43,9 +44,16 @@ class Keywords:
         self._all_pass = None in runs
         patterns = [(run.encode(), hyperscan.HS_FLAG_CASELESS) for run in runs if run]
         patterns += [(char, 0) for char in _FOLDED_INTO_ASCII]
-        self._texts = _database(patterns)
+        self._patterns = patterns
+
+    @cached_property
+    def _texts(self) -> "hyperscan.Database":
+        return _database(self._patterns)
+
+    @cached_property
+    def _lines(self) -> "hyperscan.Database":
         escapes = [(escape, hyperscan.HS_FLAG_CASELESS) for escape in _ESCAPES]
-        self._lines = _database(patterns + escapes)
+        return _database(self._patterns + escapes)
 
     def signature(self, event: Event, line: bytes | None) -> Signature:
         """The atoms that are true of `event`, which was read from the JSON `line`, if any."""

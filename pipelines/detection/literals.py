@@ -10,8 +10,9 @@ and between two marks, so that the ends are characters like any other:
 those of cased and wildcard predicates, and of regular expressions (`required`), only say where to
 look closer.
 
-Short texts go through an Aho-Corasick automaton. It reports each occurrence, which in long texts
-may be many of each of many literals; those go through Hyperscan, which reports each literal once.
+Texts go through an Aho-Corasick automaton, which is made in a moment. It reports each occurrence;
+where that comes to too many, as in a long text of one character, and where long texts are the rule,
+Hyperscan takes over, which reports each literal once.
 """
 
 from collections.abc import Sequence
@@ -37,9 +38,14 @@ from tocsin.schemas.values import fold, is_number
 
 START, END = "\x02", "\x03"
 
-LONG = 4096
-"""Characters from which on a text goes through Hyperscan, whose automaton takes a tenth of a second
-to make for ten thousand literals. Shorter texts cannot have too many occurrences."""
+CHUNK = 4096
+"""Characters that the automaton is given at a time."""
+
+MAX_HITS = 20_000
+"""Occurrences in one text after which Hyperscan takes over; some milliseconds of them."""
+
+MAX_PIECES = 200
+"""Pieces of long texts after which Hyperscan, which is faster there, has paid for its making."""
 
 MAX_DASHES = 2
 """Dashes of a literal up to which each spelling of them is a needle: five for each dash."""
@@ -104,6 +110,8 @@ class LiteralSearch:
 
     def __init__(self, needles: Sequence[str]) -> None:
         self._needles = needles
+        self._pieces = 0
+        self._overlap = max(map(len, needles), default=1) - 1
 
     @cached_property
     def _automaton(self) -> "ahocorasick_rs.AhoCorasick":
@@ -128,12 +136,24 @@ class LiteralSearch:
         """The indices of the needles in `text`, which has no lone surrogates."""
         if not self._needles:
             return frozenset()
-        if len(text) < LONG:
+        if len(text) <= CHUNK:
             hits = self._automaton.find_matches_as_indexes(text, overlapping=True)
             return frozenset([hit[0] for hit in hits])
+        return frozenset(self._find_in_long(text))
+
+    def _find_in_long(self, text: str) -> set[int]:
         found: set[int] = set()
-        self._database.scan(text.encode(), match_event_handler=_collect, context=found)
-        return frozenset(found)
+        count = 0
+        for start in range(0, len(text), CHUNK):
+            if count > MAX_HITS or self._pieces > MAX_PIECES:
+                self._database.scan(text.encode(), match_event_handler=_collect, context=found)
+                break
+            piece = text[start : start + CHUNK + self._overlap]
+            hits = self._automaton.find_matches_as_indexes(piece, overlapping=True)
+            found.update([hit[0] for hit in hits])
+            count += len(hits)
+            self._pieces += 1
+        return found
 
 
 def _collect(number: int, _start: int, _end: int, _flags: int, found: Any) -> None:

@@ -1,4 +1,4 @@
-"""Cisco ASA, FTD in its ASA messages, and their forebears PIX and FWSM.
+"""Cisco ASA, Secure Firewall Threat Defense (FTD), and their forebears PIX and FWSM.
 
 Source: Cisco Secure Firewall ASA Series Syslog Messages: `%ASA-LEVEL-ID: text`, after a header
 that devices and relays write in many ways. What a message says stays under `cisco.asa`.
@@ -8,10 +8,13 @@ import re
 from collections.abc import Callable
 from typing import Any
 
-from tocsin.parsers.addresses import NUMBERS, TRANSPORTS, count, ip, ip_type, port
+from tocsin.parsers.addresses import NUMBERS, TRANSPORTS, count, ip, ip_type, mac, port
 from tocsin.parsers.context import Context, ParseError
-from tocsin.parsers.firewall.cisco_asa_messages import MESSAGES, PEER
+from tocsin.parsers.firewall.cisco_asa_inspection import INSPECTION
+from tocsin.parsers.firewall.cisco_asa_messages import MESSAGES, PEER, PEER_IN_ANGLES
+from tocsin.parsers.firewall.cisco_ftd import KINDS, set_security_event
 from tocsin.parsers.syslog import envelope_fields, parse_envelope
+from tocsin.parsers.urls import set_url
 from tocsin.schemas.events import Event
 from tocsin.schemas.times import format_micros, parse_time
 
@@ -31,6 +34,7 @@ _LEVELS = (
     "debugging",
 )
 _CLOCK = re.compile(r"(?:(\d{1,5})d[ :]*)?(\d{1,6})h?:(\d{1,2})m?:(\d{1,2})s?", re.ASCII)
+_MESSAGES = {**MESSAGES, **INSPECTION}
 _SERVICES = {"https": 443, "http": 80, "ssh": 22, "telnet": 23}
 
 
@@ -61,15 +65,22 @@ def parse(text: str, context: Context) -> Event:
     name = envelope.hostname or envelope.app_name
     if name is not None:
         event["observer.name"] = name
-    event[ROOT + "message_id"] = head["id"]
-    _set_message(event, head["id"], message)
+    if head["id"] in KINDS:
+        set_security_event(event, head["id"], message)
+    else:
+        event[ROOT + "message_id"] = head["id"]
+        _set_message(event, head["id"], message)
     return event
 
 
 def _set_message(event: Event, id_: str, message: str) -> None:
-    known = MESSAGES.get(id_)
-    match = (known.pattern if known else PEER).match(message)
+    known = _MESSAGES.get(id_)
+    if known is None:
+        match = PEER.match(message) or PEER_IN_ANGLES.match(message)
+    else:
+        match = known.pattern.match(message)
     if known and match:
+        event["event.kind"] = known.kind
         event["event.action"] = known.action
         event["event.category"] = list(known.category)
         event["event.type"] = list(known.type)
@@ -138,7 +149,10 @@ def _set_fields(event: Event, fields: dict[str, str]) -> None:
             event["network.iana_number"] = NUMBERS[transport]
     verdict = fields.get("verdict")
     if verdict is not None:
-        event["event.type"] = ["connection", "denied" if verdict == "denied" else "allowed"]
+        denied = verdict in {"denied", "dropped"}
+        event["event.type"] = ["connection", "denied" if denied else "allowed"]
+    if "url" in fields:
+        set_url(event, fields["url"])
     sent, received = event.get("source.bytes"), event.get("destination.bytes")
     if sent is not None and received is not None:
         event["network.bytes"] = sent + received
@@ -166,6 +180,10 @@ def _port(value: str) -> int | None:
     return _SERVICES.get(value.lower()) or port(value)
 
 
+def _tls_version(value: str) -> str | None:
+    return value.removeprefix("TLS").removeprefix("v") or None
+
+
 _PLANS: dict[str, tuple[str, Callable[[str], Any]]] = {
     "bytes": ("network.bytes", count),
     "command": ("process.command_line", _text),
@@ -174,14 +192,19 @@ _PLANS: dict[str, tuple[str, Callable[[str], Any]]] = {
     "destination_port": ("destination.port", _port),
     "destination_username": ("destination.user.name", _text),
     "direction": ("network.direction", _text),
+    "file_path": ("file.path", _text),
     "reason": ("event.reason", _text),
     "received_bytes": ("source.bytes", count),
     "rule_name": ("rule.name", _text),
     "sent_bytes": ("destination.bytes", count),
+    "signature": ("rule.name", _text),
+    "signature_id": ("rule.id", _text),
     "source_interface": ("observer.ingress.interface.name", _text),
     "source_ip": ("source.ip", ip),
+    "source_mac": ("source.mac", mac),
     "source_port": ("source.port", _port),
     "source_username": ("source.user.name", _text),
+    "tls_version": ("tls.version", _tls_version),
     "tunnel_group": ("source.user.group.name", _text),
     "username": ("user.name", _text),
 }

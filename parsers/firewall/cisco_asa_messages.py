@@ -5,19 +5,16 @@ remainder; `source` and `destination` are the initiator and the peer of a sessio
 choose are bounded by what follows them, from the right, so that they cannot pose as other fields.
 """
 
-import re
-from typing import NamedTuple
-
-
-class Message(NamedTuple):
-    """One message: its text, and what it means in ECS's words."""
-
-    pattern: re.Pattern[str]
-    action: str
-    category: tuple[str, ...]
-    type: tuple[str, ...]
-    outcome: str = "success"
-
+from tocsin.parsers.firewall.cisco_asa_text import (
+    DESTINATION,
+    PROTOCOL,
+    SOURCE,
+    USER,
+    Message,
+    compiled,
+    mapped,
+    plain,
+)
 
 _NETWORK = ("network",)
 _AUTHENTICATION = ("authentication",)
@@ -27,51 +24,28 @@ _ENDED = ("connection", "end")
 _LOGON = ("start",)
 _LOGOFF = ("end",)
 
-_PROTOCOL = r"(?:protocol )?(?P<protocol>\S+)"
-_USER = r"(?:\s?\((?!type \d|\d+\))(?P<{0}_username>[^()/]*)\))?"
-
-
-def _plain(side: str) -> str:
-    """`192.0.2.1/443`, with or without the port."""
-    return rf"(?P<{side}_ip>[^\s/()]+)(?:/(?P<{side}_port>[^\s/(),]+))?"
-
-
-def _on_interface(side: str) -> str:
-    """`outside:192.0.2.1/443(user)`, with or without port and user."""
-    return rf"(?P<{side}_interface>[^\s:]+): ?{_plain(side)}{_USER.format(side)}"
-
-
-def _mapped(side: str) -> str:
-    return rf"(?: \((?P<mapped_{side}_ip>[^\s/()]+)/(?P<mapped_{side}_port>\d+)\))?"
-
-
-def _compile(pattern: str) -> re.Pattern[str]:
-    return re.compile(pattern, re.ASCII)
-
-
-_SOURCE, _DESTINATION = _on_interface("source"), _on_interface("destination")
 _FLAGS = r"flags (?P<tcp_flags>[A-Z]*+(?: [A-Z]++)*+) *"
 _HASHES = r"(?: \[[^\]]*\])?"
 
-_BUILT = _compile(
-    rf"Built (?P<direction>inbound|outbound) {_PROTOCOL} connection (?P<connection_id>\d+) for "
-    rf"(?P<source_interface>[^\s:]+): ?{_plain('source')}{_mapped('source')}"
-    rf"{_USER.format('source')} to "
-    rf"(?P<destination_interface>[^\s:]+): ?{_plain('destination')}{_mapped('destination')}"
+_BUILT = compiled(
+    rf"Built (?P<direction>inbound|outbound) {PROTOCOL} connection (?P<connection_id>\d+) for "
+    rf"(?P<source_interface>[^\s:]+): ?{plain('source')}{mapped('source')}"
+    rf"{USER.format('source')} to "
+    rf"(?P<destination_interface>[^\s:]+): ?{plain('destination')}{mapped('destination')}"
     r"(?:\((?P<destination_username>[^()]*)\))?(?: \((?P<username>[^()]*)\))?"
 )
-_TORN_DOWN = _compile(
-    rf"Teardown {_PROTOCOL} connection (?P<connection_id>\d+) for {_SOURCE} to {_DESTINATION} "
+_TORN_DOWN = compiled(
+    rf"Teardown {PROTOCOL} connection (?P<connection_id>\d+) for {SOURCE} to {DESTINATION} "
     r"duration (?P<duration>[\d:]+) bytes (?P<bytes>\d+)"
     r"(?: (?P<reason>[^()]*[^()\s]))?(?: \((?P<username>[^()]*)\))?"
 )
 _ICMP = (
     r"(?:(?P<direction>inbound|outbound) )?ICMP connection for faddr "
-    rf"{_plain('foreign')}(?:\((?P<source_username>[^()]*)\))? "
-    rf"gaddr {_plain('global')} laddr {_plain('local')}(?:\((?P<destination_username>[^()]*)\))?"
+    rf"{plain('foreign')}(?:\((?P<source_username>[^()]*)\))? "
+    rf"gaddr {plain('global')} laddr {plain('local')}(?:\((?P<destination_username>[^()]*)\))?"
     r"(?: type (?P<icmp_type>\d+) code (?P<icmp_code>\d+))?(?: \((?P<username>[^()]*)\))?"
 )
-_TRANSLATION = rf"(?:dynamic|static) {_PROTOCOL} translation from {_SOURCE} to "
+_TRANSLATION = rf"(?:dynamic|static) {PROTOCOL} translation from {SOURCE} to "
 _MAPPED_SOURCE = (
     r"(?P<destination_interface>[^\s:]+):(?P<mapped_source_ip>[^\s/()]+)"
     r"(?:/(?P<mapped_source_port>\d+))?"
@@ -82,21 +56,21 @@ _GROUP_EQUALS = (
 _GROUP_ANGLE = (
     r"Group <(?P<tunnel_group>[^>]*)> User <(?P<username>.*)> IP <(?P<source_ip>[^>\s]+)> "
 )
-_DENY_INBOUND = _compile(
-    rf"Deny inbound {_PROTOCOL} from {_plain('source')} to {_plain('destination')}"
+_DENY_INBOUND = compiled(
+    rf"Deny inbound {PROTOCOL} from {plain('source')} to {plain('destination')}"
     r"(?: due to (?P<reason>DNS \w+))?(?: on interface (?P<source_interface>\S+))?"
 )
-_DENY_SRC_DST = _compile(
-    rf"Deny (?:inbound )?{_PROTOCOL} src {_SOURCE} dst {_DESTINATION}"
+_DENY_SRC_DST = compiled(
+    rf"Deny (?:inbound )?{PROTOCOL} src {SOURCE} dst {DESTINATION}"
     r"(?: \(type (?P<icmp_type>\d+), code (?P<icmp_code>\d+)\))?"
     rf"(?: by access-group \"?(?P<rule_name>[^\s\"]+)\"?)?{_HASHES}"
 )
 
 MESSAGES: dict[str, Message] = {
     "106001": Message(
-        _compile(
-            rf"Inbound {_PROTOCOL} connection denied from {_plain('source')} to "
-            rf"{_plain('destination')} {_FLAGS}on interface "
+        compiled(
+            rf"Inbound {PROTOCOL} connection denied from {plain('source')} to "
+            rf"{plain('destination')} {_FLAGS}on interface "
             r"(?P<source_interface>\S+)"
         ),
         "firewall-rule", _NETWORK, _DENIED,
@@ -106,32 +80,32 @@ MESSAGES: dict[str, Message] = {
     "106010": Message(_DENY_SRC_DST, "firewall-rule", _NETWORK, _DENIED),
     "106014": Message(_DENY_SRC_DST, "firewall-rule", _NETWORK, _DENIED),
     "106015": Message(
-        _compile(
-            rf"Deny {_PROTOCOL} \((?P<reason>[^()]*)\) from {_plain('source')} to "
-            rf"{_plain('destination')} {_FLAGS}on interface "
+        compiled(
+            rf"Deny {PROTOCOL} \((?P<reason>[^()]*)\) from {plain('source')} to "
+            rf"{plain('destination')} {_FLAGS}on interface "
             r"(?P<source_interface>\S+)"
         ),
         "firewall-rule", _NETWORK, _DENIED,
     ),
     "106016": Message(
-        _compile(
+        compiled(
             r"Deny IP spoof from \((?P<source_ip>[^()\s]+)\) to (?P<destination_ip>\S+) on "
             r"interface (?P<source_interface>\S+)"
         ),
         "firewall-rule", _NETWORK, _DENIED,
     ),
     "106021": Message(
-        _compile(
-            rf"Deny {_PROTOCOL} reverse path check from (?P<source_ip>\S+) to "
+        compiled(
+            rf"Deny {PROTOCOL} reverse path check from (?P<source_ip>\S+) to "
             r"(?P<destination_ip>\S+) on interface (?P<source_interface>\S+)"
         ),
         "firewall-rule", _NETWORK, _DENIED,
     ),
     "106023": Message(_DENY_SRC_DST, "firewall-rule", _NETWORK, _DENIED),
     "106100": Message(
-        _compile(
+        compiled(
             r"access-list (?P<rule_name>\S+) (?P<verdict>permitted|denied|est-allowed) "
-            rf"{_PROTOCOL} (?P<source_interface>[^\s/]+)/"
+            rf"{PROTOCOL} (?P<source_interface>[^\s/]+)/"
             r"(?P<source_ip>[^\s()]+)\((?P<source_port>\d+)\)"
             r"(?:\((?P<source_username>[^()]*)\))? -> (?P<destination_interface>[^\s/]+)/"
             r"(?P<destination_ip>[^\s()]+)\((?P<destination_port>\d+)\)"
@@ -145,27 +119,27 @@ MESSAGES: dict[str, Message] = {
     "302016": Message(_TORN_DOWN, "flow-expiration", _NETWORK, _ENDED),
     "302017": Message(_BUILT, "flow-creation", _NETWORK, _STARTED),
     "302018": Message(_TORN_DOWN, "flow-expiration", _NETWORK, _ENDED),
-    "302020": Message(_compile("Built " + _ICMP), "flow-creation", _NETWORK, _STARTED),
-    "302021": Message(_compile("Teardown " + _ICMP), "flow-expiration", _NETWORK, _ENDED),
+    "302020": Message(compiled("Built " + _ICMP), "flow-creation", _NETWORK, _STARTED),
+    "302021": Message(compiled("Teardown " + _ICMP), "flow-expiration", _NETWORK, _ENDED),
     "302303": Message(_BUILT, "flow-creation", _NETWORK, _STARTED),
     "302304": Message(_TORN_DOWN, "flow-expiration", _NETWORK, _ENDED),
     "305011": Message(
-        _compile(f"Built {_TRANSLATION}{_MAPPED_SOURCE}"),
+        compiled(f"Built {_TRANSLATION}{_MAPPED_SOURCE}"),
         "translation-creation", _NETWORK, ("connection", "start"),
     ),
     "305012": Message(
-        _compile(rf"Teardown {_TRANSLATION}{_MAPPED_SOURCE} duration (?P<duration>[\d:]+)"),
+        compiled(rf"Teardown {_TRANSLATION}{_MAPPED_SOURCE} duration (?P<duration>[\d:]+)"),
         "translation-expiration", _NETWORK, _ENDED,
     ),
     "313001": Message(
-        _compile(
+        compiled(
             r"Denied (?P<protocol>ICMP) type=(?P<icmp_type>\d+), code=(?P<icmp_code>\d+) from "
             r"(?P<source_ip>\S+) on interface (?P<source_interface>\S+)"
         ),
         "firewall-rule", _NETWORK, _DENIED,
     ),
     "313004": Message(
-        _compile(
+        compiled(
             r"Denied (?P<protocol>ICMP) type=(?P<icmp_type>\d+), from (?:laddr )?"
             r"(?P<source_ip>\S+) on interface (?P<source_interface>\S+) to "
             r"(?P<destination_ip>[^\s:]+)"
@@ -173,82 +147,82 @@ MESSAGES: dict[str, Message] = {
         "firewall-rule", _NETWORK, _DENIED,
     ),
     "313005": Message(
-        _compile(
+        compiled(
             r"No matching connection for ICMP error message: (?P<protocol>icmp) src "
-            rf"{_SOURCE} dst {_DESTINATION} \(type (?P<icmp_type>\d+), code (?P<icmp_code>\d+)\)"
+            rf"{SOURCE} dst {DESTINATION} \(type (?P<icmp_type>\d+), code (?P<icmp_code>\d+)\)"
         ),
         "firewall-rule", _NETWORK, _DENIED,
     ),
     "609001": Message(
-        _compile(rf"Built local-host {_SOURCE}"), "host-creation", _NETWORK, ("info",)
+        compiled(rf"Built local-host {SOURCE}"), "host-creation", _NETWORK, ("info",)
     ),
     "609002": Message(
-        _compile(rf"Teardown local-host {_SOURCE} duration (?P<duration>[\d:]+)"),
+        compiled(rf"Teardown local-host {SOURCE} duration (?P<duration>[\d:]+)"),
         "host-expiration", _NETWORK, ("info",),
     ),
     "710001": Message(
-        _compile(rf"{_PROTOCOL} access requested from {_plain('source')} to {_DESTINATION}"),
+        compiled(rf"{PROTOCOL} access requested from {plain('source')} to {DESTINATION}"),
         "firewall-rule", _NETWORK, ("connection",),
     ),
     "710002": Message(
-        _compile(rf"{_PROTOCOL} access permitted from {_plain('source')} to {_DESTINATION}"),
+        compiled(rf"{PROTOCOL} access permitted from {plain('source')} to {DESTINATION}"),
         "firewall-rule", _NETWORK, ("connection", "allowed"),
     ),
     "710003": Message(
-        _compile(rf"{_PROTOCOL} access denied by ACL from {_plain('source')} to {_DESTINATION}"),
+        compiled(rf"{PROTOCOL} access denied by ACL from {plain('source')} to {DESTINATION}"),
         "firewall-rule", _NETWORK, _DENIED,
     ),
     "710005": Message(
-        _compile(rf"{_PROTOCOL} request discarded from {_plain('source')} to {_DESTINATION}"),
+        compiled(rf"{PROTOCOL} request discarded from {plain('source')} to {DESTINATION}"),
         "firewall-rule", _NETWORK, _DENIED,
     ),
     "110002": Message(
-        _compile(
-            rf"Failed to locate egress interface for {_PROTOCOL} from {_SOURCE} to "
-            rf"{_plain('destination')}"
+        compiled(
+            rf"Failed to locate egress interface for {PROTOCOL} from {SOURCE} to "
+            rf"{plain('destination')}"
         ),
         "routing-failed", _NETWORK, ("info",), "failure",
     ),
     "111008": Message(
-        _compile(r"User '(?P<username>[^']*)' executed the '(?P<command>.*)' command\."),
+        compiled(r"User '(?P<username>[^']*)' executed the '(?P<command>.*)' command\."),
         "command-executed", ("configuration",), ("change",),
     ),
     "111010": Message(
-        _compile(
+        compiled(
             r"User '(?P<username>[^']*)', running '(?P<application>[^']*)' from IP "
             r"(?P<source_ip>[^\s,]+), executed '(?P<command>.*)'"
         ),
         "command-executed", ("configuration",), ("change",),
     ),
     "113004": Message(
-        _compile(
+        compiled(
             r"AAA user (?P<aaa_type>\S+) Successful : server = +(?P<server_ip>\S+) : user = "
             r"(?P<username>.*)"
         ),
         "logon", _AUTHENTICATION, _LOGON,
     ),
     "113005": Message(
-        _compile(
+        compiled(
             r"AAA user (?P<aaa_type>\S+) Rejected ?: reason = (?P<reason>[^:]*?) ?: server = "
             r"(?P<server_ip>\S+) : user = (?P<username>.*?)(?: : user IP = (?P<source_ip>\S+))?$"
         ),
         "logon-failed", _AUTHENTICATION, _LOGON, "failure",
     ),
     "113012": Message(
-        _compile(
+        compiled(
             r"AAA user (?P<aaa_type>\S+) Successful ?: local database ?: user = (?P<username>.*)"
         ),
         "logon", _AUTHENTICATION, _LOGON,
     ),
     "113015": Message(
-        _compile(
+        compiled(
             r"AAA user (?P<aaa_type>\S+) Rejected ?: reason = (?P<reason>[^:]*?) ?: "
             r"local database ?: user = (?P<username>.*) : user IP = (?P<source_ip>\S+)$"
         ),
         "logon-failed", _AUTHENTICATION, _LOGON, "failure",
     ),
     "113019": Message(
-        _compile(
+        compiled(
             _GROUP_EQUALS + r"Session disconnected\. Session Type: (?P<session_type>[^,]*), "
             r"Duration: (?P<duration>[\dhms:d ]+), Bytes xmt: (?P<sent_bytes>\d+), "
             r"Bytes rcv: (?P<received_bytes>\d+), Reason: (?P<reason>.*)"
@@ -256,52 +230,52 @@ MESSAGES: dict[str, Message] = {
         "session-ended", ("network", "session"), ("connection", "end"),
     ),
     "113039": Message(
-        _compile(_GROUP_ANGLE + r"AnyConnect parent session started\."),
+        compiled(_GROUP_ANGLE + r"AnyConnect parent session started\."),
         "session-started", ("network", "session"), ("connection", "start"),
     ),
     "605004": Message(
-        _compile(rf"Login denied from {_plain('source')} to {_DESTINATION} "
+        compiled(rf"Login denied from {plain('source')} to {DESTINATION} "
             r'for user "(?P<username>.*)"'),
         "logon-failed", _AUTHENTICATION, _LOGON, "failure",
     ),
     "605005": Message(
-        _compile(
-            rf"Login permitted from {_plain('source')} to {_DESTINATION} "
+        compiled(
+            rf"Login permitted from {plain('source')} to {DESTINATION} "
             r'for user "(?P<username>.*)"'
         ),
         "logon", _AUTHENTICATION, _LOGON,
     ),
     "611101": Message(
-        _compile(
+        compiled(
             r"User authentication succeeded: (?:IP address: (?P<source_ip>[^\s,]+), )?"
             r"Uname: (?P<username>.*)"
         ),
         "logon", _AUTHENTICATION, _LOGON,
     ),
     "611102": Message(
-        _compile(
+        compiled(
             r"User authentication failed: (?:IP address: (?P<source_ip>[^\s,]+), )?"
             r"Uname: (?P<username>.*)"
         ),
         "logon-failed", _AUTHENTICATION, _LOGON, "failure",
     ),
     "611103": Message(
-        _compile(r"User logged out: Uname: (?P<username>.*)"), "logoff", _AUTHENTICATION, _LOGOFF
+        compiled(r"User logged out: Uname: (?P<username>.*)"), "logoff", _AUTHENTICATION, _LOGOFF
     ),
     "716001": Message(
-        _compile(_GROUP_ANGLE + r"WebVPN session started\."),
+        compiled(_GROUP_ANGLE + r"WebVPN session started\."),
         "session-started", ("network", "session"), ("connection", "start"),
     ),
     "716002": Message(
-        _compile(_GROUP_ANGLE + r"WebVPN session terminated: (?P<reason>.*)"),
+        compiled(_GROUP_ANGLE + r"WebVPN session terminated: (?P<reason>.*)"),
         "session-ended", ("network", "session"), ("connection", "end"),
     ),
     "716039": Message(
-        _compile(_GROUP_ANGLE + r"Authentication: rejected, Session Type: (?P<session_type>.*)"),
+        compiled(_GROUP_ANGLE + r"Authentication: rejected, Session Type: (?P<session_type>.*)"),
         "logon-failed", _AUTHENTICATION, _LOGON, "failure",
     ),
     "722051": Message(
-        _compile(
+        compiled(
             _GROUP_ANGLE + r"IPv4 Address <(?P<assigned_ip>[^>]*)> IPv6 address "
             r"<(?P<assigned_ipv6>[^>]*)> assigned to session"
         ),
@@ -310,8 +284,14 @@ MESSAGES: dict[str, Message] = {
 }  # fmt: skip
 """What is not here keeps its text as `message`, with its id and severity."""
 
-PEER = _compile(
+PEER = compiled(
     r"(?:Group = (?P<tunnel_group>[^,]*), )?(?:Username = (?P<username>[^,]*), )?"
-    r"IP = (?P<source_ip>[^\s,]+), "
+    r"IP = (?P<source_ip>[^\s,]+), (?!.*, IP = )"
 )
-"""How messages of VPN begin, of whatever id."""
+"""How messages of IPsec begin, of whatever id; not where a name may pose as the address."""
+
+PEER_IN_ANGLES = compiled(
+    r"Group <(?P<tunnel_group>[^<>]*)> User <(?P<username>[^<>]*)> IP <(?P<source_ip>[^<>\s]+)> "
+    r"(?!.*> IP <)"
+)
+"""How messages of remote access by TLS begin, likewise."""

@@ -12,14 +12,13 @@ graphs. On another runner each graph runs once, over a folder that all its worke
 done twice comes to the same documents.
 """
 
+import errno
 import shutil
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from concurrent.futures import ProcessPoolExecutor, wait
 from dataclasses import dataclass
 from functools import partial
 from itertools import islice
-from multiprocessing import get_context
 from pathlib import Path
 from typing import Any
 
@@ -35,9 +34,11 @@ from tocsin.pipelines.connectors.dead_letters import encode_dead_letter
 from tocsin.pipelines.connectors.files import ReadError, read_batches
 from tocsin.pipelines.connectors.parts import PartWriter
 from tocsin.pipelines.inputs import ArchiveUnit, RawUnit, Unit
+from tocsin.pipelines.processes import run_shares, tell, tell_through
 from tocsin.pipelines.transforms import (
     DEAD_LETTERS,
     MATCHES,
+    UNCOUNTED,
     CorrelateHistory,
     Detect,
     EngineSpec,
@@ -50,6 +51,9 @@ from tocsin.schemas.records import Batch, EventBatch
 
 Accounts = Mapping[str, Mapping[str, int]]
 """Counters by source: records = events + dead_letters + filtered holds for each."""
+
+SHARES = 16
+"""Into how many parts a runner's workers divide the groups of an organisation."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,11 +78,15 @@ class Backfill:
 
 @dataclass(frozen=True, slots=True)
 class Result:
-    """What came of a backfill: its alerts in order, accounts by source, and damaged files."""
+    """What came of a backfill: its alerts in order, accounts by source, and damaged files.
+
+    `uncounted` is what correlations could not count, by (what, RULE ID).
+    """
 
     alerts: tuple[Alert, ...]
     accounts: Accounts
     problems: tuple[tuple[str, str], ...]
+    uncounted: Mapping[tuple[str, str], int]
 
 
 def run_backfill(
@@ -89,7 +97,7 @@ def run_backfill(
     """Run `job` here with as many processes as it has workers, or as `runner` says.
 
     `progress` is told how many bytes were read since it was last told. Results of an earlier run
-    in the same folder are replaced.
+    in the same folder are replaced; raises OSError where `job` reads them itself.
     """
     _clear(job)
     accounts: Counter[tuple[str, str]] = Counter()
@@ -97,11 +105,13 @@ def run_backfill(
     if runner is not None:
         accounts += run_graph(partial(detect_graph, job=job, units=job.units), runner)
     elif len(shards) == 1:
-        accounts += _run_shard(job, shards[0], progress)
+        tell_through(progress)
+        accounts += _run_shard(job, shards[0])
     else:
-        for done in _run_shards(job, shards, progress):
+        for done in run_shares(partial(_run_shard, job), shards, progress):
             accounts += done
-    accounts += run_graph(partial(correlate_graph, job=job), runner)
+    shares = SHARES if runner is not None else 1
+    accounts += run_graph(partial(correlate_graph, job=job, shares=shares), runner)
     return _finish(job, accounts)
 
 
@@ -140,13 +150,16 @@ def detect_graph(pipeline: beam.Pipeline, job: Backfill, units: Iterable[Unit]) 
     _write(detected[MATCHES], job.parts, "matches", parts.encode_match)
 
 
-def correlate_graph(pipeline: beam.Pipeline, job: Backfill) -> None:
-    """The matches that the first graph left, to the alerts of correlations."""
+def correlate_graph(pipeline: beam.Pipeline, job: Backfill, shares: int) -> None:
+    """The matches that the first graph left, to the alerts of correlations, by groups in `shares`.
+
+    One process gains nothing from several.
+    """
     alerts = (
         pipeline
         | "Parts" >> beam.Create([job.parts])
         | "ReadMatches" >> beam.FlatMap(_read_matches)
-        | "Correlate" >> CorrelateHistory(job.engine)
+        | "Correlate" >> CorrelateHistory(job.engine, shares)
     )
     _write(alerts, job.parts, "alerts", parts.encode_alert)
 
@@ -165,38 +178,7 @@ def run_graph(
     )
 
 
-def _run_shards(
-    job: Backfill, shards: list[list[Unit]], progress: Callable[[int], None]
-) -> Iterator[Counter[tuple[str, str]]]:
-    """Run each shard in a process of its own; gives their counters when all are done."""
-    context = get_context("spawn")
-    told = context.SimpleQueue()
-    with ProcessPoolExecutor(len(shards), context, _tell_through, (told.put,)) as pool:
-        running = [pool.submit(_run_shard, job, shard, None) for shard in shards]
-        while not all(shard.done() for shard in running):
-            while not told.empty():
-                progress(told.get())
-            wait(running, timeout=0.2)
-        while not told.empty():
-            progress(told.get())
-        for shard in running:
-            yield shard.result()
-
-
-_tell: Callable[[int], None] = lambda _: None  # noqa: E731
-"""Where this process tells its progress: a reader in a Beam graph can be handed no callback."""
-
-
-def _tell_through(tell: Callable[[int], None]) -> None:
-    global _tell  # noqa: PLW0603
-    _tell = tell
-
-
-def _run_shard(
-    job: Backfill, units: list[Unit], tell: Callable[[int], None] | None
-) -> Counter[tuple[str, str]]:
-    if tell is not None:
-        _tell_through(tell)
+def _run_shard(job: Backfill, units: list[Unit]) -> Counter[tuple[str, str]]:
     return run_graph(partial(detect_graph, job=job, units=units))
 
 
@@ -214,11 +196,11 @@ class _ReadRaw(beam.DoFn):  # type: ignore[misc]
         try:
             for batch in read_batches(unit.source, unit.span):
                 yield batch
-                _tell(batch.next - told)
+                tell(batch.next - told)
                 told = batch.next
         except ReadError as error:
             self._problems.write([orjson.dumps((str(error.path), error.reason))])
-        _tell(unit.span.end - told)
+        tell(unit.span.end - told)
 
 
 class _ReadArchive(beam.DoFn):  # type: ignore[misc]
@@ -238,7 +220,7 @@ class _ReadArchive(beam.DoFn):  # type: ignore[misc]
                 yield batch
         except ReadError as error:
             self._problems.write([orjson.dumps((str(error.path), error.reason))])
-        _tell(unit.size)
+        tell(unit.size)
 
 
 class _WriteArchive(beam.DoFn):  # type: ignore[misc]
@@ -286,13 +268,20 @@ def _read_matches(folder: Path) -> Iterator[list[Match]]:
 
 def _clear(job: Backfill) -> None:
     """Remove what an earlier run left in the folder, and nothing else."""
+    earlier = {
+        *job.events.glob("*.parquet"),
+        *job.events.glob(".*.part"),
+        *(job.out / name for name in ("alerts.ndjson", "dead_letters.ndjson", "report.html")),
+    }
+    read = {unit.path.resolve() for unit in job.units}
+    for path in sorted(earlier):
+        if path.resolve() in read:
+            raise OSError(errno.EINVAL, "to be read, and to be replaced by the results", str(path))
     job.out.mkdir(parents=True, exist_ok=True)
     shutil.rmtree(job.parts, ignore_errors=True)
     job.parts.mkdir()
-    for path in (*job.events.glob("*.parquet"), *job.events.glob(".*.part")):
-        path.unlink()
-    for name in ("alerts.ndjson", "dead_letters.ndjson", "report.html"):
-        (job.out / name).unlink(missing_ok=True)
+    for path in earlier:
+        path.unlink(missing_ok=True)
 
 
 def _finish(job: Backfill, counters: Counter[tuple[str, str]]) -> Result:
@@ -308,6 +297,11 @@ def _finish(job: Backfill, counters: Counter[tuple[str, str]]) -> Result:
     )
     shutil.rmtree(job.parts)
     accounts: dict[str, dict[str, int]] = {}
+    uncounted: dict[tuple[str, str], int] = {}
     for (source, name), amount in sorted(counters.items()):
-        accounts.setdefault(source, {})[name] = amount
-    return Result(tuple(alerts), accounts, tuple(problems))
+        if source == UNCOUNTED:
+            what, _, rule = name.partition(" ")
+            uncounted[what, rule] = amount
+        else:
+            accounts.setdefault(source, {})[name] = amount
+    return Result(tuple(alerts), accounts, tuple(problems), uncounted)

@@ -17,6 +17,11 @@ class RawUnit:
     span: FileRange
 
     @property
+    def path(self) -> Path:
+        """The file that is read."""
+        return self.span.file.path
+
+    @property
     def size(self) -> int:
         """Bytes to read, for sharing the work and showing its progress."""
         return self.span.end - self.span.start

@@ -120,9 +120,9 @@ class _OpenFile:
 
 
 def is_archive(path: Path) -> bool:
-    """Whether `path` begins as a Parquet file does."""
+    """Whether `path` begins as a Parquet file does, or is called one and must then be readable."""
     with path.open("rb") as file:
-        return file.read(len(_MAGIC)) == _MAGIC
+        return path.suffix == ".parquet" or file.read(len(_MAGIC)) == _MAGIC
 
 
 def read_archive(path: Path, rows: int = 4096) -> Iterator[EventBatch]:

@@ -1,6 +1,7 @@
 """Backfill: the bounded graph gives what the functions give, in the files that COMMANDS names."""
 
 import gzip
+import shutil
 from pathlib import Path
 
 import orjson
@@ -61,7 +62,7 @@ def test_the_graph_gives_what_the_functions_give(logs: Path, once: tuple[Result,
         found = stages.detect(stages.normalize(batch).events, engine)
         alerts += found.alerts
         matches += found.matches
-    alerts += stages.correlate_history(matches, engine)
+    alerts += stages.correlate_history(matches, engine).alerts
 
     assert sorted(alert.id for alert in alerts) == sorted(alert.id for alert in result.alerts)
     assert any(alert.document["rule"]["name"] == "SSH password guessed" for alert in result.alerts)
@@ -136,6 +137,32 @@ def test_a_damaged_file_is_done_up_to_the_damage(logs: Path, tmp_path: Path) -> 
 
     assert result.problems == ((str(damaged), "the gzip stream is cut short"),)
     assert result.accounts["auth"]["events"] > 100
+
+
+def test_an_archive_is_not_replaced_by_what_is_read_of_it(
+    once: tuple[Result, Path], tmp_path: Path
+) -> None:
+    """A backfill of OUT/events into OUT would remove its input before it reads it."""
+    out = tmp_path / "once"
+    shutil.copytree(once[1], out)
+    before = sorted(out.rglob("*"))
+
+    with pytest.raises(OSError, match="to be replaced by the results"):
+        run_backfill(Backfill(tuple(plan(out / "events")), EngineSpec(), out))
+
+    assert sorted(out.rglob("*")) == before
+
+
+def test_what_is_called_parquet_and_is_none_is_told(tmp_path: Path) -> None:
+    """It is a damaged archive, and no log whose parser somebody forgot to name."""
+    damaged = tmp_path / "2026-11-24.parquet"
+    damaged.write_bytes(b"\x00" * 100)
+
+    result = run_backfill(Backfill(tuple(plan(damaged)), EngineSpec(), tmp_path / "out"))
+
+    ((path, reason),) = result.problems
+    assert path == str(damaged)
+    assert reason.startswith("not readable as Parquet")
 
 
 def test_the_same_content_under_two_names_is_read_once(logs: Path, tmp_path: Path) -> None:

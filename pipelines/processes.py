@@ -1,0 +1,84 @@
+"""Shares of work in processes of their own, which end with the one that started them.
+
+An interrupt is the starter's alone, as the processes would answer it with traces of their own: it
+ends them, and so does the failure of one. A process whose starter is gone, even by kill -9, ends by
+itself, since nobody waits for its work.
+"""
+
+import os
+import signal
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import FIRST_EXCEPTION, ProcessPoolExecutor, wait
+from contextlib import contextmanager
+from multiprocessing import active_children, get_context, parent_process
+from threading import Thread
+from typing import TypeVar
+
+Share = TypeVar("Share")
+Done = TypeVar("Done")
+
+_TELLING_SECONDS = 0.2
+
+_tell: Callable[[int], None] = lambda _: None  # noqa: E731
+
+
+def tell(amount: int) -> None:
+    """Tell whoever waits for the work of this process that `amount` more of it is done."""
+    _tell(amount)
+
+
+def tell_through(progress: Callable[[int], None]) -> None:
+    """Let `progress` have what this process tells."""
+    global _tell  # noqa: PLW0603  # a reader in a Beam graph can be handed no callback
+    _tell = progress
+
+
+def run_shares(
+    work: Callable[[Share], Done], shares: Sequence[Share], progress: Callable[[int], None]
+) -> list[Done]:
+    """What `work` gives of each share, in their order, when all are done.
+
+    `progress` is handed what the processes `tell`. Raises what one of them raised.
+    """
+    context = get_context("spawn")
+    told = context.SimpleQueue()
+    others = active_children()
+    with ProcessPoolExecutor(len(shares), context, _begin, (told.put,)) as pool:
+        try:
+            with _interrupts_held():
+                running = [pool.submit(work, share) for share in shares]
+            unfinished = set(running)
+            while unfinished:
+                done, unfinished = wait(running, _TELLING_SECONDS, FIRST_EXCEPTION)
+                while not told.empty():
+                    progress(told.get())
+                for share in done:
+                    share.result()
+        except BaseException:
+            for process in active_children():
+                if process not in others:
+                    process.terminate()
+            raise
+    return [share.result() for share in running]
+
+
+@contextmanager
+def _interrupts_held() -> Iterator[None]:
+    """Processes that start now never see an interrupt; one that comes meanwhile is kept for us."""
+    before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
+    try:
+        yield
+    finally:
+        signal.pthread_sigmask(signal.SIG_SETMASK, before)
+
+
+def _begin(progress: Callable[[int], None]) -> None:
+    tell_through(progress)
+    Thread(target=_end_with_starter, daemon=True).start()
+
+
+def _end_with_starter() -> None:
+    starter = parent_process()
+    if starter is not None:
+        starter.join()
+        os._exit(1)

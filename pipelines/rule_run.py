@@ -4,7 +4,7 @@ The file holds one JSON event a line, nested or dotted. Nothing is parsed or com
 are what they are, but for an id, an organisation and a canonical time, which identity needs.
 """
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import BinaryIO
@@ -55,13 +55,22 @@ def _is_flat(event: Event) -> bool:
     return not any(isinstance(value, dict) for value in event.values())
 
 
-def alert_lines(lines: Iterable[Line], name: str, engine: Engine, errors: list[str]) -> list[Alert]:
-    """The alerts of detections and correlations over all events, sorted by time and id.
+@dataclass(frozen=True, slots=True)
+class Run:
+    """The alerts of a file, sorted by time and id, and what correlations could not count."""
 
-    An event without a readable `@timestamp` is in no window and no alert; `errors` names it.
+    alerts: list[Alert]
+    uncounted: Mapping[tuple[str, str], int]
+
+
+def alert_lines(lines: Iterable[Line], name: str, engine: Engine, errors: list[str]) -> Run:
+    """The alerts of detections and correlations over all events.
+
+    An event without a readable `@timestamp` is in no window and no alert; `errors` names it. Of
+    lines that claim one `event.id` but differ, the first in time stands, wherever it is.
     """
     alerts: dict[str, Alert] = {}
-    matches: list[Match] = []
+    matches: dict[tuple[str, str, str], Match] = {}
     for batch in _batched(lines):
         events = []
         for line in batch:
@@ -71,10 +80,31 @@ def alert_lines(lines: Iterable[Line], name: str, engine: Engine, errors: list[s
                 reason = "no @timestamp" if isinstance(error, KeyError) else f"@timestamp: {error}"
                 errors.append(f"{name}:{line.number}: {reason}")
         found = stages.detect(events, engine)
-        alerts |= {alert.id: alert for alert in found.alerts}
-        matches += found.matches
-    alerts |= {alert.id: alert for alert in stages.correlate_history(matches, engine)}
-    return sorted(alerts.values(), key=lambda alert: (alert.document["@timestamp"], alert.id))
+        for alert in found.alerts:
+            known = alerts.setdefault(alert.id, alert)
+            if known is not alert:
+                alerts[alert.id] = min(known, alert, key=_order_of_claims)
+        for match in found.matches:
+            pair = (match.organization, match.rule, match.event_id)
+            first = matches.setdefault(pair, match)
+            if first is not match:
+                matches[pair] = min(first, match, key=_order_of_match)
+    done = stages.correlate_history(matches.values(), engine)
+    ordered = sorted([*alerts.values(), *done.alerts], key=_in_order)
+    return Run(ordered, done.uncounted)
+
+
+def _in_order(alert: Alert) -> tuple[str, str]:
+    return alert.document["@timestamp"], alert.id
+
+
+def _order_of_claims(alert: Alert) -> tuple[str, bytes]:
+    text = orjson.dumps(alert.document, option=orjson.OPT_SORT_KEYS)
+    return alert.document["@timestamp"], text
+
+
+def _order_of_match(match: Match) -> tuple[int, bytes]:
+    return match.time, orjson.dumps(match.fields, option=orjson.OPT_SORT_KEYS)
 
 
 def identified(line: Line) -> Event:

@@ -172,7 +172,7 @@ def run_rule_test(test: RuleTest, engine: Engine) -> list[str]:
         detected = stages.detect(normalized.events, engine)
         alerts += detected.alerts
         matches += detected.matches
-    alerts += stages.correlate_history(matches, engine)
+    alerts += stages.correlate_history(matches, engine).alerts
     found = [flatten(alert.document) for alert in alerts]
     found = [alert for alert in found if alert["rule.id"] in rules]
     found.sort(key=lambda alert: (alert["@timestamp"], alert["rule.name"]))

@@ -7,14 +7,16 @@ No stage knows a clock, a socket or a runner. Whatever a host does with batches,
 and however often, the same records give the same events, matches and alerts.
 """
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from operator import attrgetter
 
 from tocsin.parsers import PARSERS
 from tocsin.parsers.context import Context, ParseError
 from tocsin.parsers.decoding import decode
 from tocsin.pipelines.alerts.documents import event_alert, group_alert
-from tocsin.pipelines.correlation.correlator import Correlator
+from tocsin.pipelines.correlation.correlator import Correlator, Limits
+from tocsin.pipelines.correlation.partitions import Share
 from tocsin.pipelines.detection.explain import matched_items
 from tocsin.pipelines.engine import Engine
 from tocsin.schemas.alerts import Alert
@@ -30,6 +32,9 @@ from tocsin.schemas.validation import conform
 
 ECS_VERSION = "9.1.0"
 RECORD_BYTES = 1 << 20
+
+HISTORY_STEP = 50_000
+"""Matches of a history between two moves of time: fewer cost time, more hold longer."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -194,8 +199,38 @@ def to_match(event: Event, rule: str, time: int, fields: Iterable[str]) -> Match
     return Match(event["organization.name"], rule, event["event.id"], time, carried)
 
 
-def correlate_history(matches: Sequence[Match], engine: Engine) -> list[Alert]:
-    """The alerts of correlations over `matches`, taken to be the whole history."""
-    correlator = Correlator(engine.correlations)
-    correlator.insert(matches)
-    return [group_alert(alert) for alert in correlator.advance(END_OF_TIME)]
+@dataclass(frozen=True, slots=True)
+class Correlated:
+    """What correlations say of some matches.
+
+    `uncounted` has how many a correlation could not count, by (what, RULE ID).
+    """
+
+    alerts: list[Alert]
+    uncounted: Mapping[tuple[str, str], int]
+
+
+def correlate_history(
+    matches: Iterable[Match],
+    engine: Engine,
+    *,
+    share: Share | None = None,
+    limits: Limits | None = None,
+) -> Correlated:
+    """The alerts of correlations over `matches`, in any order, taken to be the whole history.
+
+    Time moves on behind them step by step, so that no more is held at once than live. With a
+    `share` only the alerts of its groups are told.
+    """
+    limits = limits or Limits()
+    correlator = Correlator(engine.correlations, limits=limits, share=share)
+    ordered = sorted(matches, key=attrgetter("time"))
+    size = min(HISTORY_STEP, limits.total // 8 + 1)
+    alerts: list[Alert] = []
+    for start in range(0, len(ordered), size):
+        step = ordered[start : start + size]
+        # Nothing that follows is below the first of these, so nothing is ever late.
+        alerts += map(group_alert, correlator.advance(step[0].time, settled_only=True))
+        correlator.insert(step)
+    alerts += map(group_alert, correlator.advance(END_OF_TIME, settled_only=True))
+    return Correlated(alerts, correlator.uncounted())

@@ -7,6 +7,7 @@ a shuffle fifty times that. The shells add counters, by source, and nothing else
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from functools import lru_cache
+from itertools import chain
 from pathlib import Path
 from typing import Any
 
@@ -15,6 +16,7 @@ from apache_beam.metrics import Metrics
 from apache_beam.pvalue import PCollection, TaggedOutput
 
 from tocsin.pipelines import stages
+from tocsin.pipelines.correlation.partitions import Partitioner, Share
 from tocsin.pipelines.engine import Engine, load_engine
 from tocsin.schemas.alerts import Alert
 from tocsin.schemas.matches import Match
@@ -22,6 +24,9 @@ from tocsin.schemas.records import Batch, EventBatch
 
 DEAD_LETTERS = "dead_letters"
 MATCHES = "matches"
+
+UNCOUNTED = "uncounted"
+"""Namespace of the counters of what correlations could not count: names are `WHAT RULE_ID`."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -109,38 +114,58 @@ class _Detect(beam.DoFn):  # type: ignore[misc]
 
 @dataclass(eq=False)
 class CorrelateHistory(beam.PTransform):  # type: ignore[misc]
-    """All matches of a bounded history to the alerts of correlations and suppression."""
+    """All matches of a bounded history to the alerts of correlations and suppression.
+
+    Organisations never share a group (SEMANTICS §3.3), so each is correlated apart, and its groups
+    are spread over `shares` workers.
+    """
 
     engine: EngineSpec
+    shares: int = 1
 
     def expand(self, matches: PCollection[list[Match]]) -> PCollection[list[Alert]]:  # noqa: D102
         return (
             matches
-            | "ByOrganization" >> beam.FlatMap(_by_organization)
+            | "Spread" >> beam.ParDo(_Spread(self.engine, self.shares))
             | "Gather" >> beam.GroupByKey()
-            | "Correlate" >> beam.ParDo(_CorrelateHistory(self.engine))
+            | "Correlate" >> beam.ParDo(_CorrelateHistory(self.engine, self.shares))
         )
 
 
-def _by_organization(matches: list[Match]) -> Iterable[tuple[str, list[Match]]]:
-    """Organisations never share a group (SEMANTICS §3.3), so they are correlated apart."""
-    spread: dict[str, list[Match]] = {}
-    for match in matches:
-        spread.setdefault(match.organization, []).append(match)
-    return spread.items()
+class _Spread(beam.DoFn):  # type: ignore[misc]
+    """Lists of matches to those of each (organisation, share)."""
+
+    def __init__(self, engine: EngineSpec, shares: int) -> None:
+        self._spec = engine
+        self._shares = shares
+
+    def setup(self) -> None:
+        self._partitioner = Partitioner(self._spec.load().correlations, self._shares)
+
+    def process(self, matches: list[Match]) -> Iterator[tuple[tuple[str, int], list[Match]]]:
+        spread: dict[tuple[str, int], list[Match]] = {}
+        for match in matches:
+            for share in self._partitioner.of_match(match) if self._shares > 1 else (0,):
+                spread.setdefault((match.organization, share), []).append(match)
+        yield from spread.items()
 
 
 class _CorrelateHistory(beam.DoFn):  # type: ignore[misc]
-    def __init__(self, engine: EngineSpec) -> None:
+    def __init__(self, engine: EngineSpec, shares: int) -> None:
         self._spec = engine
+        self._shares = shares
 
     def setup(self) -> None:
         self._engine = self._spec.load()
 
-    def process(self, gathered: tuple[str, Iterable[list[Match]]]) -> Iterator[list[Alert]]:
-        _, batches = gathered
-        history = [match for batch in batches for match in batch]
-        alerts = stages.correlate_history(history, self._engine)
-        count("correlation", "alerts", len(alerts))
-        if alerts:
-            yield alerts
+    def process(
+        self, gathered: tuple[tuple[str, int], Iterable[list[Match]]]
+    ) -> Iterator[list[Alert]]:
+        (_, index), batches = gathered
+        share = Share(index, self._shares) if self._shares > 1 else None
+        done = stages.correlate_history(chain.from_iterable(batches), self._engine, share=share)
+        count("correlation", "alerts", len(done.alerts))
+        for (what, rule), amount in done.uncounted.items():
+            count(UNCOUNTED, f"{what} {rule}", amount)
+        if done.alerts:
+            yield done.alerts

@@ -15,7 +15,7 @@ from tocsin.pipelines.cli.options import (
     source_of,
     timezone_option,
 )
-from tocsin.pipelines.cli.terminal import error
+from tocsin.pipelines.cli.terminal import error, note_uncounted
 
 
 def backfill(
@@ -74,6 +74,7 @@ def backfill(
         error(f"{path}: {reason}")
     save_report(out / "report.html", "Backfill", result, spec.load())
     print_summary(result, out, as_json=as_json)
+    note_uncounted(result.uncounted, spec.load().correlations)
     if problems or result.problems:
         raise typer.Exit(1)
 

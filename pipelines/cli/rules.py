@@ -7,7 +7,7 @@ from typing import Annotated
 import typer
 
 from tocsin.pipelines.cli.options import rules_option
-from tocsin.pipelines.cli.terminal import document, error, note
+from tocsin.pipelines.cli.terminal import document, error, note, note_uncounted
 
 app = typer.Typer(help="Check, test, run and explain rules.", no_args_is_help=True)
 
@@ -69,7 +69,8 @@ def run(
     """Evaluate rules over a file of events, in event time, and print the alerts.
 
     One JSON alert a line, sorted by @timestamp and _id, whatever the order of the events. Refused
-    rules and unreadable lines are told on standard error and do not change the exit status.
+    rules, unreadable lines and how many matches correlations could not count are told on standard
+    error and do not change the exit status.
 
     \b
     tocsin rules run --rules my-rules --events events.jsonl
@@ -97,8 +98,10 @@ def run(
     else:
         with rule_run.open_events(events) as stream:
             lines = rule_run.read_lines(stream, name, errors, native=native)
-            for alert in rule_run.alert_lines(lines, name, engine, errors):
-                document({"_id": alert.id, **alert.document})
+            done = rule_run.alert_lines(lines, name, engine, errors)
+        for alert in done.alerts:
+            document({"_id": alert.id, **alert.document})
+        note_uncounted(done.uncounted, engine.correlations)
     for problem in errors:
         error(problem)
 

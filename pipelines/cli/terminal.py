@@ -7,9 +7,12 @@ sequence in a log line acts on the terminal of whoever looks at it).
 import re
 import sys
 from collections.abc import Mapping
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import orjson
+
+if TYPE_CHECKING:
+    from tocsin.pipelines.correlation.plan import CorrelationPlan
 
 _UNSAFE = re.compile(
     "[\x00-\x1f\x7f-\x9f\u061c\u200e\u200f\u2028-\u202e\u2066-\u2069\ud800-\udfff]"
@@ -31,6 +34,15 @@ def error(message: str) -> None:
 def note(message: str) -> None:
     """One line on standard error that is no error: a count, a place where results are."""
     sys.stderr.write(f"{safe(message)}\n")
+
+
+def note_uncounted(uncounted: Mapping[tuple[str, str], int], plan: "CorrelationPlan") -> None:
+    """A line for each thing that a correlation could not count, by (what, RULE ID)."""
+    from tocsin.pipelines.correlation.feeds import REASONS  # noqa: PLC0415
+
+    for (what, rule), amount in sorted(uncounted.items()):
+        info = plan.infos.get(rule)
+        note(f"{info.title if info else rule}: {amount:,} {REASONS[what]}")
 
 
 def document(value: Mapping[str, Any]) -> None:

@@ -12,7 +12,7 @@ from operator import attrgetter
 from typing import Any
 
 from tocsin.pipelines.correlation.alerts import EvidenceEvent, GroupAlert
-from tocsin.pipelines.correlation.feeds import DROPPED, LATE, Feed, Reading, feeds_of
+from tocsin.pipelines.correlation.feeds import DROPPED, EVICTED, LATE, Feed, Reading, feeds_of
 from tocsin.pipelines.correlation.groups import AlertState, Group
 from tocsin.pipelines.correlation.keys import group_values
 from tocsin.pipelines.correlation.late import LateGroups
@@ -199,16 +199,19 @@ class Correlator:
         )
         return (alert,)
 
-    def advance(self, watermark: int) -> list[GroupAlert]:
+    def advance(self, watermark: int, *, settled_only: bool = False) -> list[GroupAlert]:
         """Move to `watermark`; alerts that are new, changed or settled since they were last told.
 
-        A watermark never goes back. Alerts come in order of organisation, time, rule and group.
+        A watermark never goes back. Alerts come in order of organisation, time, rule and group;
+        with `settled_only` those that may still change wait until they do not.
         """
         self.watermark = max(self.watermark, watermark)
         told: list[tuple[tuple[str, int, str, str, int], GroupAlert]] = []
         for organization, states in self._states.items():
             for state in states:
-                for key, group, alert in state.advance(self.watermark, self.limits.group):
+                for key, group, alert in state.advance(
+                    self.watermark, self.limits.group, settled_only=settled_only
+                ):
                     if self._tells(organization, state.rule, key):
                         order = (organization, alert.time, state.rule.id, key, alert.period_start)
                         told.append((order, self._alert(organization, state, key, group, alert)))
@@ -375,3 +378,10 @@ class Correlator:
     def evictions(self) -> int:
         """How many entries caps have evicted."""
         return sum(state.evictions for states in self._states.values() for state in states)
+
+    def uncounted(self) -> Counter[tuple[str, str]]:
+        """What was not counted, by (what, RULE ID): `counters`, and what caps have evicted."""
+        found = Counter(self.counters)
+        for states in self._states.values():
+            found.update({(EVICTED, one.rule.id): one.evictions for one in states if one.evictions})
+        return found

@@ -19,6 +19,16 @@ MISSING_GROUP = "correlation.matches.ungrouped"
 MISSING_VALUE = "correlation.matches.valueless"
 DROPPED = "correlation.groups.dropped"
 LATE = "correlation.matches.late"
+EVICTED = "correlation.matches.evicted"
+
+REASONS = {
+    MISSING_GROUP: "matches lack a field that it groups by",
+    MISSING_VALUE: "matches lack the value that it compares",
+    DROPPED: "groups or tuples were more than one match may bring",
+    LATE: "matches came too late",
+    EVICTED: "matches had to make room for later ones",
+}
+"""What a correlation did not count, after the number of these."""
 
 
 class Reading(NamedTuple):

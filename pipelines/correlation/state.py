@@ -128,7 +128,9 @@ class RuleState:
             self.groups[key] = known
         return known
 
-    def advance(self, watermark: int, group_limit: int) -> Iterator[Told]:
+    def advance(
+        self, watermark: int, group_limit: int, *, settled_only: bool = False
+    ) -> Iterator[Told]:
         """Move to the organisation's `watermark`, and tell the alerts that it brings to light.
 
         A long way is gone in steps, so that no more is held than when time moves on gently; what
@@ -143,7 +145,8 @@ class RuleState:
         while (first := self._first_waiting()) + stride < target:
             yield from self._step(first + stride, group_limit)
         yield from self._step(target, group_limit)
-        yield from self._changes()
+        if not settled_only:
+            yield from self._changes()
 
     def _step(self, watermark: int, group_limit: int) -> Iterator[Told]:
         self.watermark = max(self.watermark, watermark)

@@ -90,7 +90,7 @@ def test_a_history_gives_the_alert_of_the_group_and_period(engine: Engine) -> No
     """Three failures in five minutes from one address are one alert; two are none."""
     events = [logon(0), logon(1), logon(2), logon(2) | {"event.id": "x", "source.ip": "192.0.2.8"}]
 
-    (alert,) = stages.correlate_history(stages.detect(events, engine).matches, engine)
+    (alert,) = stages.correlate_history(stages.detect(events, engine).matches, engine).alerts
 
     assert alert.document["rule"]["name"] == "Guessing"
     assert alert.document["@timestamp"] == "2026-11-24T10:02:00.000000Z"

@@ -57,7 +57,7 @@ def test_what_is_no_event_is_named_by_its_line(engine: Engine) -> None:
     errors: list[str] = []
     events = lines(b"{\n[1]\n" + b'{"event.outcome":"failure"}\n' + line(0) + line(1), errors)
 
-    (alert,) = rule_run.alert_lines(events, "f", engine, errors)
+    (alert,) = rule_run.alert_lines(events, "f", engine, errors).alerts
 
     assert alert.document["tocsin"]["count"] == 2
     assert errors[0].startswith("f:1: ")
@@ -70,7 +70,7 @@ def test_the_order_of_lines_does_not_matter(engine: Engine) -> None:
     shuffled = random.Random(3).sample(ordered, len(ordered))
 
     one, other = (
-        rule_run.alert_lines(lines(b"".join(text), []), "f", engine, [])
+        rule_run.alert_lines(lines(b"".join(text), []), "f", engine, []).alerts
         for text in (ordered, shuffled)
     )
 
@@ -83,9 +83,35 @@ def test_an_event_without_id_is_known_by_its_line(engine: Engine) -> None:
     """Two equal lines are two events."""
     text = b'{"@timestamp":"2026-11-24T10:00:00Z","event.outcome":"failure","user.name":"a"}\n'
 
-    (alert,) = rule_run.alert_lines(lines(text * 2, []), "f", engine, [])
+    (alert,) = rule_run.alert_lines(lines(text * 2, []), "f", engine, []).alerts
 
     assert alert.document["tocsin"]["count"] == 2
+
+
+def test_of_lines_with_one_id_the_first_in_time_stands(engine: Engine) -> None:
+    """Two events that claim one id are one event, the same whatever line comes first."""
+    claims = [line(1), line(1).replace(b"10:01", b"10:02"), line(1).replace(b"10:01", b"10:00")]
+    other = line(9)
+
+    runs = [
+        rule_run.alert_lines(lines(b"".join([*order, other]), []), "f", engine, []).alerts
+        for order in (claims, claims[::-1], claims[1:] + claims[:1])
+    ]
+
+    (alert,) = runs[0]
+    assert alert.document["event"]["start"] == "2026-11-24T10:00:00.000000Z"
+    assert alert.document["tocsin"]["count"] == 2
+    assert runs[0] == runs[1] == runs[2]
+
+
+def test_what_a_correlation_cannot_count_is_told(engine: Engine) -> None:
+    """A failure without a user has no group to count in."""
+    text = b'{"@timestamp":"2026-11-24T10:00:00Z","event.outcome":"failure"}\n'
+
+    done = rule_run.alert_lines(lines(text + line(1), []), "f", engine, [])
+
+    rule = "33333333-3333-4333-8333-333333333333"
+    assert dict(done.uncounted) == {("correlation.matches.ungrouped", rule): 1}
 
 
 def test_events_may_be_compressed(tmp_path: Path) -> None:

@@ -127,7 +127,7 @@ def test_correlate_gives_what_the_whole_history_gives():
                 for match in stages.detect(stages.normalize(batch).events, engine).matches
             ],
             engine,
-        )
+        ).alerts
     }
 
     def check(found: list[list[GroupAlert]]) -> None:

@@ -103,3 +103,19 @@ def test_the_pipeline_is_one_that_pysigma_takes(capfd: pytest.CaptureFixture[str
 
     assert run(["rules", "pipeline"]) == 0
     assert ProcessingPipeline.from_yaml(capfd.readouterr().out).items
+
+
+def test_run_tells_what_correlations_could_not_count(
+    folder: Path, capfd: pytest.CaptureFixture[str]
+) -> None:
+    """By rule, on standard error, so that an empty result can be understood."""
+    (folder / "many.yml").write_text(
+        "title: Many\ncorrelation: {type: event_count, group-by: [host.name], timespan: 5m,"
+        " rules: [22222222-2222-4222-8222-222222222222], condition: {gte: 2}}\n"
+    )
+    words = ["rules", "run", "--rules", str(folder), "--events", str(folder / "events.jsonl")]
+
+    assert run(words) == 0
+    told = capfd.readouterr()
+    assert told.out == ""
+    assert "Many: 1 matches lack a field that it groups by" in told.err

@@ -30,7 +30,7 @@ def alerts_of(folder: Path, engine: Engine, *, seed: int, story: bool) -> list[A
             detected = stages.detect(normalized.events, engine)
             alerts += detected.alerts
             matches += detected.matches
-    alerts += stages.correlate_history(matches, engine)
+    alerts += stages.correlate_history(matches, engine).alerts
     return sorted(alerts, key=lambda alert: (alert.document["@timestamp"], alert.id))
 
 

@@ -23,7 +23,7 @@ from tocsin.pipelines.detection.columns import NOTHING, Column, Signature
 from tocsin.pipelines.detection.forms import Atom
 from tocsin.pipelines.detection.ir import Predicate
 from tocsin.pipelines.detection.literals import END, START, needles_of
-from tocsin.pipelines.detection.source_text import is_plain, is_source, source_texts
+from tocsin.pipelines.detection.source_text import is_plain, is_source, source_texts, texts_of
 from tocsin.schemas.events import Event
 
 _PLAIN = re.compile(r"[ !#-.0-\[\]-~]+")
@@ -79,17 +79,34 @@ def _run(predicate: Predicate) -> str | None:
 
 
 def _texts(event: Event, native: bool) -> bytes:
-    texts = [value for key, value in event.items() if type(value) is str and is_source(key, native)]
-    others = {
-        key: value
-        for key, value in event.items()
-        if isinstance(value, list | dict) and is_source(key, native)
-    }
+    """All texts of the source in `event`, one after the other."""
+    source = _SOURCE_KEYS[native]
+    values = [value for key, value in event.items() if source[key]]
+    texts = [value for value in values if type(value) is str]
+    if len(texts) < len(values):
+        texts += [text for value in values if type(value) is not str for text in texts_of(value)]
     original = event.get("event.original")
     if not native and isinstance(original, str) and is_plain(original):
         texts.append(original)
-    texts += [text for _, text in source_texts(others, native)]
     return "\0".join(texts).encode(errors="replace")
+
+
+class _SourceKeys(dict[str, bool]):
+    """Whether what stands under a key is source text, for the keys that came up."""
+
+    def __init__(self, *, native: bool) -> None:
+        super().__init__()
+        self._native = native
+
+    def __missing__(self, key: str) -> bool:
+        if len(self) > MAX_KEYS:
+            self.clear()
+        found = self[key] = is_source(key, self._native)
+        return found
+
+
+MAX_KEYS = 10_000
+_SOURCE_KEYS = {native: _SourceKeys(native=native) for native in (False, True)}
 
 
 def _database(patterns: list[tuple[bytes, int]]) -> "hyperscan.Database":

@@ -1,7 +1,6 @@
 """Where keywords look: the text that came from the source (SEMANTICS §2.8)."""
 
 from collections.abc import Iterator
-from functools import lru_cache
 from typing import Any
 
 from tocsin.schemas.events import Event
@@ -22,12 +21,11 @@ def source_texts(event: Event, native: bool) -> Iterator[tuple[str, str]]:
     """
     for key, value in event.items():
         if is_source(key, native):
-            yield from ((key, text) for text in _texts(value))
+            yield from ((key, text) for text in texts_of(value))
         elif key == _ORIGINAL and not native and isinstance(value, str) and is_plain(value):
             yield key, clean(value)
 
 
-@lru_cache(maxsize=4096)
 def is_source(key: str, native: bool) -> bool:
     """Whether what stands under `key` is source text whatever it is."""
     if native:
@@ -46,14 +44,15 @@ def is_plain(original: str) -> bool:
     return not (ends == "<>" and (text[1].isalpha() or text[1] in "?!"))
 
 
-def _texts(value: Any) -> Iterator[str]:
+def texts_of(value: Any) -> Iterator[str]:
+    """The strings and numbers in `value` as texts."""
     if isinstance(value, str):
         yield clean(value)
     elif isinstance(value, list):
         for element in value:
-            yield from _texts(element)
+            yield from texts_of(element)
     elif isinstance(value, dict):
         for element in value.values():
-            yield from _texts(element)
+            yield from texts_of(element)
     elif isinstance(value, int | float) and not isinstance(value, bool):
         yield number_text(value)

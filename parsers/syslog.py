@@ -67,9 +67,10 @@ _VERSION = re.compile(r"([1-9]\d?) (?=- |\d{4}-\d\d-\d\dT)", re.ASCII)
 _SEQUENCE = re.compile(r"(?:\d{1,10}: ){1,2}", re.ASCII)
 _AFTER_TIME = re.compile(r":?\s*")
 _HOST = re.compile(r"(?!last message repeated )([^\s<>=\"'()\[\]{},;%]++)\s+(?:: )?")
-# A tag ends at `[pid]`, with or without a colon, or at a colon. One that holds "=" or a quote
-# begins a key=value message, and "%" begins Cisco's message id.
-_TAG = re.compile(r"([^\s:=\"'\[\]<>{}%]++)(?:\[([^\]\s]{0,128})\]:?|:)(?:\s+|$)")
+# A tag ends at `[pid]`, with or without a colon, or at a colon; GNOME's has a bracket astray,
+# "gdm-password]:". One that holds "=" or a quote begins a key=value message, and "%" begins
+# Cisco's message id.
+_TAG = re.compile(r"([^\s:=\"'\[\]<>{}%]++)(?:\[([^\]\s]{0,128})\]:?|\]?:)(?:\s+|$)")
 _IPV4 = re.compile(r"\d{1,3}(?:\.\d{1,3}){3}", re.ASCII)
 _NESTED = re.compile(rf"<\d{{1,3}}>|(?:{'|'.join(MONTHS)}) [ \d]\d \d\d:\d\d:\d\d ", re.ASCII)
 

@@ -2,7 +2,8 @@
 
 Messages of the programs that security lives by (sshd, sudo, su, PAM, account tools, cron,
 systemd, kernel) get their ECS meaning from tables; every other program's message is an event with
-its process and text. Logs of authentication are `system.auth`, all others `system.syslog`.
+its process and text. Logs of authentication are `system.auth`, all others `system.syslog`;
+packets that the kernel logs among them are netfilter's.
 """
 
 import re
@@ -12,7 +13,16 @@ from typing import NamedTuple
 
 from tocsin.parsers.addresses import count
 from tocsin.parsers.context import Context, ParseError
+from tocsin.parsers.firewall import netfilter
 from tocsin.parsers.server.linux_accounts import ACCOUNTS, LOGIN, PAM, SU, SUDO
+from tocsin.parsers.server.linux_logins import (
+    CHECK_PASSWORD,
+    DOAS,
+    DOVECOT,
+    PKEXEC,
+    PROFTPD,
+    VSFTPD,
+)
 from tocsin.parsers.server.linux_messages import Messages, read
 from tocsin.parsers.server.linux_services import CRON, DHCLIENT, FTPD, KERNEL, LOGIND, SYSTEMD
 from tocsin.parsers.server.linux_sshd import SSHD
@@ -36,6 +46,12 @@ _TABLES: Mapping[str, Messages] = {
     "kernel": KERNEL,
     "dhclient": DHCLIENT,
     "ftpd": FTPD,
+    "vsftpd": VSFTPD,
+    "proftpd": PROFTPD,
+    "dovecot": DOVECOT,
+    "pkexec": PKEXEC,
+    "doas": DOAS,
+    "unix_chkpwd": CHECK_PASSWORD,
     **dict.fromkeys(
         (
             "useradd",
@@ -56,12 +72,14 @@ _TABLES: Mapping[str, Messages] = {
     ),
 }
 _AUTHENTICATION = frozenset(_TABLES) - {
-    *("cron", "crond", "crontab", "anacron", "systemd", "kernel", "dhclient", "ftpd")
-} | {"polkitd", "gdm-password", "lightdm", "vsftpd", "saslauthd"}
+    *("cron", "crond", "crontab", "anacron", "systemd", "kernel", "dhclient", "ftpd"),
+    *("proftpd", "dovecot"),
+} | {"polkitd", "gdm-password", "lightdm", "saslauthd"}
 _AUTHENTICATION_FACILITIES = frozenset({4, 10})
 
 _REPEATED = re.compile(r"message repeated (\d{1,9}) times: \[ ?(.*)\]", re.DOTALL)
 _SEVERITY = re.compile(r"(error|fatal|warning|debug1|info): ")
+_PACKET = re.compile(r"IN=\S* OUT=\S* .*SRC=")
 _UPTIME = re.compile(r"\[ *\d+\.\d+\] ")
 _LEVELS = {"fatal": "critical", "debug1": "debug"}
 
@@ -80,8 +98,10 @@ def parse(text: str, context: Context) -> Event:
     envelope = parse_envelope(text, context)
     if envelope.time is None and envelope.app_name is None:
         raise ParseError("no syslog header: expected a time and a program's tag")
-    event = envelope_fields(envelope, context)
     program = _program(envelope.app_name or "")
+    if program.name == "kernel" and _PACKET.search(envelope.message):
+        return netfilter.parse(text, context)
+    event = envelope_fields(envelope, context)
     event["event.kind"] = "event"
     event["event.module"] = "system"
     event["event.dataset"] = (

@@ -4,15 +4,26 @@ from tocsin.parsers.server.linux_messages import Message, Messages, message
 
 _PAM = r"(?:(?P<pam_module>pam_\w+)\((?P<pam_service>[^():]*)(?::(?P<pam_type>\w+))?\): )?"
 _FAILURE = (
-    r"logname=\S* uid=\d* euid=\d* tty=(?P<tty>\S*) ruser=\S* rhost=(?P<address>\S*)"
-    r"(?: +user=(?P<user>.*)| *)"
+    r"logname=(?P<pam_logname>\S*) uid=(?P<pam_uid>\d*) euid=\d* tty=(?P<tty>\S*) "
+    r"(?:ruser=(?P<pam_ruser>\S*) rhost=(?P<address>\S*) +user=(?P<user>.*)"
+    r"|ruser=(?P<remote_user>\S*) rhost=(?P<peer>\S*) *)"
 )
+"""Where the service names no user to PAM, the one whom the client claims to be counts."""
 
 PAM: Messages = {
     "": (
         message(
+            rf"{_PAM}session opened for user (?P<effective>[^\s(]+)"
+            r"(?:\(uid=(?P<effective_uid>\d+)\))? by (?!LOGIN\()(?P<user>[^()\s]+)"
+            r"\(uid=(?P<pam_uid>\d+)\)",
+            "session-opened",
+            "session",
+            "start",
+            "success",
+        ),
+        message(
             rf"{_PAM}session opened for user (?P<user>[^\s(]+)(?:\(uid=(?P<uid>\d+)\))? by "
-            r"(?:[^()]*)\(uid=\d+\)",
+            r"(?:[^()]*)\(uid=(?P<pam_uid>\d+)\)",
             "session-opened",
             "session",
             "start",

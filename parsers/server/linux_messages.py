@@ -73,6 +73,12 @@ FIELDS: dict[str, tuple[str, ...]] = {
     "sudo_error": ("system.auth.sudo.error",),
     "home": ("system.auth.useradd.home",),
     "shell": ("system.auth.useradd.shell",),
+    "pam_logname": ("system.auth.pam.logname",),
+    "pam_ruser": ("system.auth.pam.ruser",),
+    "pam_uid": ("system.auth.pam.uid",),
+    "remote_user": ("user.name", "system.auth.pam.ruser"),
+    "login_method": ("system.auth.method",),
+    "directory": ("process.working_directory",),
     "pam_module": ("system.auth.pam.module",),
     "pam_service": ("system.auth.pam.service",),
     "pam_type": ("system.auth.pam.type",),
@@ -110,7 +116,7 @@ def _write(found: Message, match: re.Match[str], event: Event) -> None:
         if fields is not None:
             for field in fields:
                 event[field] = value
-        elif name == "address":
+        elif name in {"address", "peer"}:
             set_peer(event, "source", value)
         elif name == "server":
             set_peer(event, "destination", value)

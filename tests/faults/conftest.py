@@ -15,6 +15,7 @@ import pytest
 from elasticsearch import ApiError, Elasticsearch
 from elasticsearch.helpers import scan
 from kafka import TopicPartition
+from kafka.errors import CoordinatorNotAvailableError, GroupIdNotFoundError
 
 from tocsin.pipelines.connectors import kafka as connector
 from tocsin.pipelines.connectors.deployment import deploy
@@ -126,6 +127,17 @@ class Plant:
             reader.close()
         return sum(end - (committed[partition] or 0) for partition, end in ends.items())
 
+    def joined(self, index: int) -> bool:
+        """Whether the `index`th worker is a member of the workers' group."""
+        admin = connector.open_admin(self.cluster)
+        try:
+            members = admin.describe_groups([self.name])[self.name]["members"]
+        except (CoordinatorNotAvailableError, GroupIdNotFoundError):
+            return False
+        finally:
+            admin.close()
+        return any(member["group_instance_id"].endswith(f"-{index}") for member in members)
+
     def dead_letters(self) -> list[bytes]:
         """The values on the dead-letter topic."""
         topic = f"{self.name}-dead-letters"
@@ -175,14 +187,14 @@ def services() -> ModuleType:
     return local_services
 
 
-@pytest.fixture(scope="module")
+@pytest.fixture(scope="session")
 def kafka(services: ModuleType) -> Iterator[Service]:
     """A broker of this folder's own."""
     with services.start_kafka() as service:
         yield service
 
 
-@pytest.fixture(scope="module")
+@pytest.fixture(scope="session")
 def elasticsearch(services: ModuleType) -> Iterator[Service]:
     """A node of this folder's own."""
     with services.start_elasticsearch() as service:

@@ -81,6 +81,7 @@ def test_workers_that_come_and_go_leave_no_lag(plant):
     sent = 0
     for index in (1, 2):
         guest = plant.start(index)
+        plant.wait(lambda index=index: plant.joined(index))
         for _ in range(5):
             plant.send(range(sent, sent + 400))
             sent += 400

@@ -19,6 +19,7 @@ from tocsin.pipelines.connectors import kafka
 from tocsin.pipelines.connectors.assignments import Assignments
 from tocsin.pipelines.connectors.matches_topic import MatchesTopic, encode_watermark
 from tocsin.pipelines.correlation.alerts import GroupAlert
+from tocsin.pipelines.correlation.feeds import EVICTED, REASONS
 from tocsin.pipelines.frontier import Frontier
 from tocsin.pipelines.matches_partition import MakeCorrelator, MatchesPartition
 from tocsin.pipelines.metrics import LOST, Counters
@@ -253,6 +254,9 @@ class CorrelatorHost:
                 f"{late.matches} matches came too late for {late.rule} in {late.organization}:"
                 f" a backfill from {since} to {until} counts them"
             )
+        for organization, what, rule, amount in partition.uncounted():
+            if what == EVICTED:
+                self._alarm(f"{rule} in {organization}: {amount} {REASONS[EVICTED]}")
 
     def _write(self, *, everything: bool) -> None:
         """Hand the writer the alerts that are due, and note what to commit after `everything`."""

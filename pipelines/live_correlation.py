@@ -11,7 +11,7 @@ what is its own. Pure: the moment is handed in, in microseconds.
 Source: DELIVERY §4.2 to §4.7, SEMANTICS §5.4.
 """
 
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
 import orjson
@@ -135,6 +135,10 @@ class LiveCorrelation:
         groups = self._correlator.late.take()
         self._changed = self._changed or bool(groups)
         return groups
+
+    def uncounted(self) -> Mapping[tuple[str, str], int]:
+        """What correlations could not count since this was last asked, by (what, RULE ID)."""
+        return self._correlator.take_uncounted()
 
     def save(self, write_correlator: Callable[[bytes], None]) -> bytes:
         """The marks as bytes; the correlator's go to `write_correlator` where they changed."""

@@ -16,6 +16,7 @@ from tocsin.pipelines.checkpoint import SEGMENT, Checkpoint, Point, Retention
 from tocsin.pipelines.connectors.matches_topic import DecodeError, Matches, decode
 from tocsin.pipelines.correlation.alerts import GroupAlert
 from tocsin.pipelines.correlation.correlator import Correlator
+from tocsin.pipelines.correlation.feeds import LATE as NOT_IN_TIME
 from tocsin.pipelines.correlation.late import LateGroup
 from tocsin.pipelines.frontier import Frontier
 from tocsin.pipelines.metrics import LATE, LOST, MATCHES, PASSED, UNKNOWN, UNREADABLE, Counters
@@ -147,6 +148,19 @@ class MatchesPartition:
         for group in groups:
             self._counters.add(group.organization, 0, {LATE: group.matches})
         return groups
+
+    def uncounted(self) -> list[tuple[str, str, str, int]]:
+        """What correlations could not count since this was last asked.
+
+        Each is (organisation, what, RULE ID, how many); late matches are told by `late`.
+        """
+        found = []
+        for organization, correlator in self._correlators.items():
+            for (what, rule), amount in sorted(correlator.take_uncounted().items()):
+                if what != NOT_IN_TIME:
+                    self._counters.add(organization, 0, {what: amount})
+                    found.append((organization, what, rule, amount))
+        return found
 
     def _correlator(self, organization: str) -> Correlator:
         correlator = self._correlators.get(organization)

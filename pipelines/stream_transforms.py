@@ -37,7 +37,7 @@ from tocsin.pipelines.delivery import (
 from tocsin.pipelines.live_correlation import LiveCorrelation, Progress, Terms, spread
 from tocsin.pipelines.metrics import LATE, PASSED, UNSEEN, Counters
 from tocsin.pipelines.streaming import cluster_of, plan_of
-from tocsin.pipelines.transforms import DEAD_LETTERS, EngineSpec, count
+from tocsin.pipelines.transforms import DEAD_LETTERS, UNCOUNTED, EngineSpec, count
 from tocsin.schemas.alerts import Alert
 from tocsin.schemas.events import Event
 from tocsin.schemas.marks import Mark, Origin
@@ -242,6 +242,8 @@ class _Correlate(beam.DoFn):  # type: ignore[misc]
 
 def _tell_of_trouble(live: LiveCorrelation) -> None:
     count(live.organization, PASSED, len(live.passed))
+    for (what, rule), amount in live.uncounted().items():
+        count(UNCOUNTED, f"{what} {rule}", amount)
     for late in live.late():
         count(late.organization, LATE, late.matches)
         since, until = format_micros(late.period_start), format_micros(late.period_end)

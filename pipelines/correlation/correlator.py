@@ -79,6 +79,7 @@ class Correlator:
         self.watermark = BEFORE_TIME if watermark is None else watermark
         self.complete_from = BEFORE_TIME if complete_from is None else complete_from
         self.counters: Counter[tuple[str, str]] = Counter()
+        self._known: Counter[tuple[str, str]] = Counter()
         self.late = LateGroups()
         self.share = share
         self._partitioner = Partitioner(plan, share.partitions) if share else None
@@ -284,6 +285,7 @@ class Correlator:
             plan, limits=self.limits, complete_from=self.complete_from, share=self.share
         )
         changed.watermark, changed.counters, changed.late = self.watermark, self.counters, self.late
+        changed._known = self._known
         changed._take_over({rule.digest for rule in self.plan.rules}, self._begun, self._latest)
         if complete_from is not None:
             changed._begun |= dict.fromkeys(changed._begun.keys() - self._begun, complete_from)
@@ -363,6 +365,7 @@ class Correlator:
                 saved = saved_by_key.get(tuple(state_key(state.rule)))
                 if saved is not None:
                     restore_state(state, saved)
+        restored._known = restored.uncounted()
         return restored
 
     def sizes(self) -> dict[str, Size]:
@@ -385,3 +388,8 @@ class Correlator:
         for states in self._states.values():
             found.update({(EVICTED, one.rule.id): one.evictions for one in states if one.evictions})
         return found
+
+    def take_uncounted(self) -> Counter[tuple[str, str]]:
+        """What of `uncounted` came about since this was last asked."""
+        known, self._known = self._known, self.uncounted()
+        return self._known - known

@@ -17,6 +17,7 @@ from tocsin.pipelines.connectors.matches_topic import (
 )
 from tocsin.pipelines.correlation.alerts import GroupAlert
 from tocsin.pipelines.correlation.correlator import Correlator
+from tocsin.pipelines.correlation.feeds import MISSING_GROUP
 from tocsin.pipelines.correlation.plan import CorrelationPlan, compile_correlations
 from tocsin.pipelines.detection.load import load_rules
 from tocsin.pipelines.frontier import Frontier
@@ -224,6 +225,23 @@ def test_records_of_nobody_are_counted_and_passed_over(plan: CorrelationPlan):
 
     assert total(counts, UNREADABLE) == total(counts, UNKNOWN) == 1
     assert total(counts, MATCHES) == 3
+
+
+def test_what_correlations_cannot_count_is_counted_and_told_once(plan: CorrelationPlan):
+    """Two matches without an address lack the group of both rules."""
+    topic = Topic()
+    reader = Reader(plan, topic)
+    topic.matches(*(Match("city", "refused", event, 0) for event in "ab"))
+
+    reader.read()
+    told = reader.partition.uncounted()
+
+    assert told == [
+        ("city", MISSING_GROUP, "few", 2),
+        ("city", MISSING_GROUP, "guessing", 2),
+    ]
+    assert total(reader.counters.snapshot(), MISSING_GROUP) == 4
+    assert reader.partition.uncounted() == []
 
 
 def test_while_loading_nothing_is_written(plan: CorrelationPlan):

@@ -5,7 +5,7 @@ import time
 import pytest
 
 from tocsin.pipelines.correlation import Correlator, Limits
-from tocsin.pipelines.correlation.feeds import MISSING_GROUP
+from tocsin.pipelines.correlation.feeds import EVICTED, MISSING_GROUP
 from tocsin.pipelines.correlation.partitions import Partitioner, Share
 from tocsin.pipelines.correlation.snapshots import SnapshotError
 from tocsin.schemas.matches import Match
@@ -179,6 +179,24 @@ def test_counters_are_the_same_for_any_number_of_partitions(workshop):
         counted += correlator.counters[MISSING_GROUP, "rule"]
 
     assert counted == 40
+
+
+def test_what_is_not_counted_is_told_once_whatever_becomes_of_the_state(workshop):
+    """Evictions and missing fields, by rule; a restored state tells no old news."""
+    plan = workshop.plan(counting(workshop))
+    correlator = Correlator(plan, limits=Limits(group=16))
+    correlator.insert([match("a", second) for second in range(17)])
+    correlator.insert([match("a", 18, u=None), match("b", 18)])
+    correlator.advance(20 * SECOND)
+
+    assert correlator.take_uncounted() == {(MISSING_GROUP, "rule"): 1, (EVICTED, "rule"): 2}
+    assert correlator.take_uncounted() == {}
+    correlator = Correlator.restore(plan, correlator.save())
+    assert correlator.take_uncounted() == {}
+    correlator = correlator.with_plan(plan)
+    assert correlator.take_uncounted() == {}
+    correlator.insert([match("a", 30, u=[])])
+    assert correlator.take_uncounted() == {(MISSING_GROUP, "rule"): 1}
 
 
 def test_partitions_spread_groups(workshop):

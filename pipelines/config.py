@@ -190,7 +190,7 @@ class Correlation:
     silence: int = option(
         duration, "How long a silent partition may hold the watermark.", 10 * MINUTE
     )
-    group_matches: int = option(count, "Matches held for one group of one rule.", 100_000)
+    group_matches: int = option(count, "Matches held for one group of one rule.", 200_000)
     total_matches: int = option(count, "Matches held for all rules.", 5_000_000)
 
 

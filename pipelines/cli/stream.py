@@ -71,6 +71,9 @@ def stream(
         raise typer.BadParameter(f"{beam_options[0]}: options of Beam's need --runner")
     if runner is not None and (until_idle or as_json):
         raise typer.BadParameter("--until-idle and --json are a worker's, not a runner's")
+    stop = Stop()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(number, lambda *_: stop.request())
     settings = read_config(config)
     if not settings.sources:
         raise typer.BadParameter(
@@ -83,9 +86,6 @@ def stream(
     )
     for refusal in engine.refusals:
         error(str(refusal))
-    stop = Stop()
-    for number in (signal.SIGTERM, signal.SIGINT):
-        signal.signal(number, lambda *_: stop.request())
     if runner is not None:
         _run_graph(settings, stop, [f"--runner={runner}", *(beam_options or ())])
         return

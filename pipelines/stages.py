@@ -14,6 +14,7 @@ from operator import attrgetter
 from tocsin.parsers import PARSERS
 from tocsin.parsers.context import Context, ParseError
 from tocsin.parsers.decoding import decode
+from tocsin.parsers.user_agents import add_user_agent
 from tocsin.pipelines.alerts.documents import event_alert, group_alert
 from tocsin.pipelines.correlation.correlator import Correlator, Limits
 from tocsin.pipelines.correlation.partitions import Share
@@ -97,7 +98,7 @@ def answers(
 def complete(
     event: Event, text: str, place: str, received: str, source: Source, group: str
 ) -> Event:
-    """What every event has, whatever its format: identity, origin, its flow and `related.*`.
+    """What every event has, whatever its format: identity, origin, flow, agent, `related.*`.
 
     A record that states no time happened when it was received, as far as anybody knows.
     """
@@ -110,6 +111,7 @@ def complete(
     event["tocsin.received"] = received
     event["tocsin.source_group"] = group
     add_flow(event)
+    add_user_agent(event)
     add_related(event)
     return conform(event)
 

@@ -10,8 +10,8 @@ from tocsin.pipelines.correlation.plan import (
     compile_correlations,
 )
 from tocsin.pipelines.detection.detector import Detector, compile_rules
-from tocsin.pipelines.detection.load import load_rules
 from tocsin.pipelines.detection.rules import Refusal, RuleSet
+from tocsin.pipelines.detection.store import stored_rules
 
 SHIPPED = Path(str(files("tocsin.correlation_rules")))
 """The directory of the rules that come with Tocsin."""
@@ -36,13 +36,14 @@ def load_engine(
     exclude: Sequence[str] = (),
     native: bool = False,
     placeholders: Mapping[str, Sequence[str]] | None = None,
+    cache_folder: Path | None = None,
 ) -> Engine:
     """The engine of the rules in `paths` (files and directories), or of the shipped ones.
 
-    Rules whose id is in `exclude` do not run; `placeholders` has the values of `%name%`. Raises
-    OSError for a path that cannot be read.
+    Rules whose id is in `exclude` do not run; `placeholders` has the values of `%name%`. In
+    `cache_folder` rules are kept as they were read. Raises OSError for a path that cannot be read.
     """
-    rules = load_rules(paths or [SHIPPED], native=native, placeholders=placeholders)
+    rules = stored_rules(paths or [SHIPPED], cache_folder, native=native, placeholders=placeholders)
     if exclude:
         rules = replace(
             rules,

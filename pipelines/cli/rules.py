@@ -1,5 +1,6 @@
 """`tocsin rules`: check, test, run and explain detection and correlation rules."""
 
+import os
 import sys
 from pathlib import Path
 from typing import Annotated
@@ -15,6 +16,12 @@ paths_argument = Annotated[
     list[Path] | None,
     typer.Argument(metavar="PATH", help="Files and directories of rules; else the shipped ones."),
 ]
+
+
+def cache_folder() -> Path:
+    """Where rules are kept as they were read, by the XDG base directory specification."""
+    home = os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache"
+    return Path(home, "tocsin")
 
 
 @app.command()
@@ -81,7 +88,7 @@ def run(
     from tocsin.pipelines.engine import load_engine  # noqa: PLC0415
     from tocsin.pipelines.rule_matches import match_file  # noqa: PLC0415
 
-    engine = load_engine(rules or [], native=native)
+    engine = load_engine(rules or [], native=native, cache_folder=cache_folder())
     for refusal in engine.refusals:
         error(str(refusal))
     if engine.rules.skipped:

@@ -67,7 +67,7 @@ def load_rules(
     refusals: list[Refusal] = []
     files: dict[Path, tuple[Path, str]] = {}
     for path in paths:
-        for place, below in _files(path):
+        for place, below in rule_files(path):
             files.setdefault(place.resolve(), (place, below))
     for place, below in files.values():
         for found in _read(place, below):
@@ -86,7 +86,7 @@ def load_rules(
     )
 
 
-def _files(given: str | Path) -> Iterator[tuple[Path, str]]:
+def rule_files(given: str | Path) -> Iterator[tuple[Path, str]]:
     """The rule files of a path, in order, each with its path below the directory."""
     path = Path(given)
     if not path.is_dir():

@@ -5,16 +5,14 @@ goes into its place, and the group is judged anew from what it holds (`rejudge`)
 """
 
 from bisect import bisect_left, insort
-from collections.abc import Iterable, Iterator
-from itertools import groupby, islice
+from collections.abc import Sequence
+from itertools import groupby
 from operator import itemgetter
 
 from tocsin.pipelines.correlation.alerts import MAX_EVIDENCE, EvidenceEvent
 from tocsin.pipelines.correlation.conditions import evaluate
 from tocsin.pipelines.correlation.rules import TEMPORAL_TYPES, CorrelationRule
 from tocsin.pipelines.correlation.windows import (
-    EVENT,
-    RULE,
     TIME,
     Entry,
     Temporal,
@@ -152,13 +150,24 @@ class Group:
     ) -> tuple[tuple[EvidenceEvent, ...], tuple[EvidenceEvent, ...]]:
         """The first and the last contributing events of `alert`, at most 50 each, none twice."""
         spans = [(max(0, a - self.base), max(0, b - self.base)) for a, b in alert.spans]
+        # An event has one entry a rule at most, so these are of enough events.
+        most = MAX_EVIDENCE * len(rule.references)
         if len(alert.first) < MAX_EVIDENCE:
-            forward = (self.entries[i] for a, b in spans for i in range(a, b))
-            alert.first = tuple(islice(_events(forward, rule), MAX_EVIDENCE))
-        rest = max(0, min(MAX_EVIDENCE, alert.count - len(alert.first)))
-        backward = (self.entries[i] for a, b in reversed(spans) for i in range(b - 1, a - 1, -1))
-        last = tuple(islice(_events(backward, rule), rest))
-        return alert.first, last[::-1]
+            head: list[Entry] = []
+            for start, stop in spans:
+                head += self.entries[start : min(stop, start + most)]
+                if len(head) >= most:
+                    break
+            alert.first = tuple(_events(head, rule)[:MAX_EVIDENCE])
+        rest = min(MAX_EVIDENCE, alert.count - len(alert.first))
+        if rest <= 0:
+            return alert.first, ()
+        tail: list[Entry] = []
+        for start, stop in reversed(spans):
+            tail[:0] = self.entries[max(start, stop - most) : stop]
+            if len(tail) >= most:
+                break
+        return alert.first, tuple(_events(tail, rule)[-rest:])
 
     def alert_of(self, period_start: int) -> AlertState | None:
         """The alert of the period that starts there, if there is one."""
@@ -250,13 +259,18 @@ def _better(rule: CorrelationRule, known: float | None, value: float) -> float:
             return known
 
 
-def _events(entries: Iterable[Entry], rule: CorrelationRule) -> Iterator[EvidenceEvent]:
+def _events(entries: Sequence[Entry], rule: CorrelationRule) -> list[EvidenceEvent]:
     """The events of `entries`; those of one event stand side by side."""
-    if len(rule.references) == 1:
-        rules = (rule.references[0].rule,)
-        for time, _, event_id, _, _ in entries:
-            yield EvidenceEvent(event_id, time, rules)
-        return
-    for (time, event_id), same in groupby(entries, key=itemgetter(TIME, EVENT)):
-        indices = {entry[RULE] for entry in same}
-        yield EvidenceEvent(event_id, time, tuple(rule.references[i].rule for i in sorted(indices)))
+    alone = [(reference.rule,) for reference in rule.references]
+    if len(alone) == 1:
+        return [EvidenceEvent(event_id, time, alone[0]) for time, _, event_id, _, _ in entries]
+    events: list[EvidenceEvent] = []
+    known: str | None = None
+    for time, _, event_id, index, _ in entries:
+        if event_id != known:
+            events.append(EvidenceEvent(event_id, time, alone[index]))
+            known = event_id
+        else:
+            # Entries of one event are in the order of the rules.
+            events[-1] = events[-1]._replace(rules=events[-1].rules + alone[index])
+    return events

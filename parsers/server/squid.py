@@ -1,8 +1,10 @@
-"""Squid: the proxy's native access log.
+"""Squid: the proxy's access log in its native format, and in those of web servers.
 
-Source: Squid's documentation of `logformat squid`:
+Source: Squid's documentation of `logformat squid`, `common` and `combined`:
 
     TIME ELAPSED CLIENT RESULT/STATUS BYTES METHOD URL USER HIERARCHY/PEER TYPE
+    CLIENT - USER [TIME] "METHOD URL HTTP/VERSION" STATUS BYTES ["REFERRER" "AGENT"]
+        RESULT:HIERARCHY
 
 Its columns stay under `squid`. A URL may hold spaces, so what follows it is read from the right.
 """
@@ -12,7 +14,7 @@ import re
 from tocsin.parsers.addresses import count, ip, ip_type
 from tocsin.parsers.context import Context, ParseError
 from tocsin.parsers.syslog import envelope_fields, parse_envelope
-from tocsin.parsers.timestamps import parse_epoch
+from tocsin.parsers.timestamps import parse_clf, parse_epoch
 from tocsin.parsers.urls import set_url
 from tocsin.schemas.events import Event
 
@@ -21,6 +23,12 @@ ROOT = "squid."
 _HEAD = re.compile(
     r"(?P<time>\d{1,11}\.\d{1,9}) +(?P<elapsed>-?\d+) (?P<client>\S+) "
     r"(?P<result>[A-Z_]+)/(?P<status>\d{3}) (?P<bytes>\d+) (?P<method>\S+) ",
+    re.ASCII,
+)
+_COMBINED = re.compile(
+    r"(?P<client>\S+) \S+ (?P<user>\S+) \[(?P<time>[^\]]{26})\] "
+    r'"(?P<method>\S+) (?P<url>.*) HTTP/(?P<version>\d\.\d)" (?P<status>\d{3}) (?P<bytes>\d+) '
+    r'(?:"(?P<referrer>[^"]*)" "(?P<agent>[^"]*)" )?(?P<result>[A-Z_]+):(?P<hierarchy>[A-Z_]+)',
     re.ASCII,
 )
 _TAIL = re.compile(r"(?P<user>\S+) (?P<hierarchy>[A-Z_]+)/(?P<peer>\S+) (?P<content_type>\S+)")
@@ -32,19 +40,41 @@ def parse(text: str, context: Context) -> Event:
     Raises ParseError if the columns before the URL are not there.
     """
     line = text.rstrip("\r\n\0")
-    head = _HEAD.match(line)
     event: Event = {}
-    if head is None:
-        envelope = parse_envelope(text, context)
-        line = envelope.message
-        head = _HEAD.match(line)
-        event = envelope_fields(envelope, context)
-        event.pop("event.timezone", None)
-        if envelope.hostname is not None:
-            event["host.name"] = event["observer.name"] = envelope.hostname
-    time = parse_epoch(head["time"]) if head else None
-    if head is None or time is None:
-        raise ParseError("no access log of Squid: expected TIME ELAPSED CLIENT RESULT/STATUS ...")
+    if _complete(event, line):
+        return event
+    envelope = parse_envelope(text, context)
+    event = envelope_fields(envelope, context)
+    event.pop("event.timezone", None)
+    if envelope.hostname is not None:
+        event["host.name"] = event["observer.name"] = envelope.hostname
+    if _complete(event, envelope.message):
+        return event
+    raise ParseError("no access log of Squid: expected TIME ELAPSED CLIENT RESULT/STATUS ...")
+
+
+def _complete(event: Event, line: str) -> bool:
+    """Complete `event` from `line`; False if it is of none of the formats."""
+    head = _HEAD.match(line)
+    if head is not None:
+        time = parse_epoch(head["time"])
+        fields = _read_native(event, line, head)
+    else:
+        head = _COMBINED.fullmatch(line)
+        if head is None:
+            return False
+        time = parse_clf(head["time"])
+        fields = {name: value for name, value in head.groupdict().items() if value is not None}
+    if time is None:
+        return False
+    event["@timestamp"] = time
+    for name, value in fields.items():
+        event[ROOT + name] = value
+    _set_fields(event, fields)
+    return True
+
+
+def _read_native(event: Event, line: str, head: re.Match[str]) -> dict[str, str]:
     fields = head.groupdict()
     words = line[head.end() :].rstrip().rsplit(" ", 3)
     tail = _TAIL.fullmatch(" ".join(words[1:])) if len(words) == 4 else None
@@ -55,11 +85,7 @@ def parse(text: str, context: Context) -> Event:
     else:
         fields["url"] = words[0]
         fields.update(tail.groupdict())
-    event["@timestamp"] = time
-    for name, value in fields.items():
-        event[ROOT + name] = value
-    _set_fields(event, fields)
-    return event
+    return fields
 
 
 def _set_fields(event: Event, fields: dict[str, str]) -> None:
@@ -82,23 +108,33 @@ def _set_fields(event: Event, fields: dict[str, str]) -> None:
     size = count(fields["bytes"])
     if size is not None:
         event["http.response.bytes"] = size
-    elapsed = count(fields["elapsed"])
+    elapsed = count(fields.get("elapsed", ""))
     if elapsed is not None and elapsed >> 42 == 0:
         event["event.duration"] = elapsed * 1_000_000
     event["source.address"] = fields["client"]
-    source, peer = ip(fields["client"]), ip(fields.get("peer", ""))
+    source, peer = ip(fields["client"]), fields.get("peer", "-")
     if source:
         event["source.ip"] = source
         event["network.type"] = ip_type(source)
-    if peer:
-        event["destination.ip"] = peer
-    user = fields.get("user", "-")
-    if user != "-":
-        event["user.name"] = user
-    kind = fields.get("content_type", "-")
-    if kind != "-":
-        event["http.response.mime_type"] = kind
+    server = ip(peer)
+    if server:
+        event["destination.ip"] = server
+    elif peer != "-":
+        event["destination.domain"] = peer
+    for name, target in _WORDS:
+        value = fields.get(name, "-")
+        if value not in {"-", ""}:
+            event[target] = value
     _set_target(event, fields["method"], fields["url"])
+
+
+_WORDS = (
+    ("content_type", "http.response.mime_type"),
+    ("user", "user.name"),
+    ("version", "http.version"),
+    ("referrer", "http.request.referrer"),
+    ("agent", "user_agent.original"),
+)
 
 
 def _set_target(event: Event, method: str, url: str) -> None:

@@ -34,7 +34,7 @@ from tocsin.pipelines.connectors.dead_letters import encode_dead_letter
 from tocsin.pipelines.connectors.files import ReadError, read_batches
 from tocsin.pipelines.connectors.parts import PartWriter
 from tocsin.pipelines.inputs import ArchiveUnit, RawUnit, Unit
-from tocsin.pipelines.processes import run_shares, tell, tell_through
+from tocsin.pipelines.processes import run_aside, run_shares, tell, tell_through
 from tocsin.pipelines.transforms import (
     DEAD_LETTERS,
     MATCHES,
@@ -170,11 +170,18 @@ def run_graph(
     """Build a graph, run it to its end, and give its counters by (source, name)."""
     pipeline = beam.Pipeline(options=options) if options else beam.Pipeline(FnApiRunner())
     build(pipeline)
-    result = pipeline.run()
-    result.wait_until_finish()
-    counters = result.metrics().query()["counters"]
+
+    def run() -> Iterable[Any]:
+        result = pipeline.run()
+        result.wait_until_finish()
+        counters: Iterable[Any] = result.metrics().query()["counters"]
+        return counters
+
     return Counter(
-        {(found.key.metric.namespace, found.key.metric.name): found.result for found in counters}
+        {
+            (found.key.metric.namespace, found.key.metric.name): found.result
+            for found in run_aside(run)
+        }
     )
 
 

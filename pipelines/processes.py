@@ -1,4 +1,4 @@
-"""Shares of work in processes of their own, which end with the one that started them.
+"""Work beside the main thread: in processes of its own, which end with their starter, or a thread.
 
 An interrupt is the starter's alone, as the processes would answer it with traces of their own: it
 ends them, and so does the failure of one. A process whose starter is gone, even by kill -9, ends by
@@ -8,7 +8,7 @@ itself, since nobody waits for its work.
 import os
 import signal
 from collections.abc import Callable, Iterator, Sequence
-from concurrent.futures import FIRST_EXCEPTION, ProcessPoolExecutor, wait
+from concurrent.futures import FIRST_EXCEPTION, Future, ProcessPoolExecutor, wait
 from contextlib import contextmanager
 from multiprocessing import active_children, get_context, parent_process
 from threading import Thread
@@ -60,6 +60,24 @@ def run_shares(
                     process.terminate()
             raise
     return [share.result() for share in running]
+
+
+def run_aside(work: Callable[[], Done]) -> Done:
+    """What `work` gives, done in a thread of its own; raises what it raised.
+
+    An interrupt is raised here at once. In the midst of `work` a library could take it for a
+    failure of its own, as Beam does.
+    """
+    outcome: Future[Done] = Future()
+
+    def run() -> None:
+        try:
+            outcome.set_result(work())
+        except BaseException as error:  # noqa: BLE001  # raised again where it is waited for
+            outcome.set_exception(error)
+
+    Thread(target=run, daemon=True).start()
+    return outcome.result()
 
 
 @contextmanager

@@ -34,13 +34,18 @@ app.command("parsers")(parse.parsers)
 app.add_typer(rules.app, name="rules")
 app.add_typer(deploy.app, name="deploy")
 
+INTERRUPTED = 130
+
 LISTS = ("--rules",)
 """Options that take every word up to the next option: `--rules DIR FILE --events FILE`."""
 
 
 def main() -> None:
     """Run the command in `sys.argv` and end the process with its exit status."""
-    sys.exit(run(sys.argv[1:]))
+    status = run(sys.argv[1:])
+    if status == INTERRUPTED:
+        os._exit(status)  # threads that are deep in native code still are not waited for
+    sys.exit(status)
 
 
 def run(words: Sequence[str]) -> int:
@@ -50,7 +55,7 @@ def run(words: Sequence[str]) -> int:
     except SystemExit as end:
         return end.code if isinstance(end.code, int) else 0
     except KeyboardInterrupt:
-        return 130
+        return INTERRUPTED
     except ConfigError as problem:
         for line in problem.problems:
             error(line)

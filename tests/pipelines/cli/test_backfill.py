@@ -1,6 +1,10 @@
 """`tocsin backfill` and `tocsin demo` as users call them."""
 
 import hashlib
+import signal
+import subprocess
+import sys
+import time
 from pathlib import Path
 
 import orjson
@@ -39,6 +43,28 @@ def test_a_missing_file_does_not_stop_the_others(
     told = capfd.readouterr()
     assert "gone.log: no such file" in told.err
     assert orjson.loads(told.out)["events"] == 1
+
+
+@pytest.mark.slow
+def test_an_interrupt_in_the_midst_is_status_130_without_a_trace(tmp_path: Path) -> None:
+    """Ctrl-C where the one worker is this process, in the depth of a Beam graph."""
+    (tmp_path / "linux.log").write_text("".join(LINE.replace("7", str(n)) for n in range(300_000)))
+    out = tmp_path / "out"
+    words = ["backfill", tmp_path / "linux.log", "--out", out, "--workers", "1"]
+    process = subprocess.Popen(
+        [sys.executable, "-c", "from tocsin.pipelines.cli.main import main; main()", *words],
+        stdout=subprocess.PIPE, stderr=subprocess.PIPE,
+    )  # fmt: skip
+    until = time.monotonic() + 60
+    while not any(out.glob("events/.*.part")):
+        assert time.monotonic() < until
+        assert process.poll() is None
+        time.sleep(0.05)
+
+    process.send_signal(signal.SIGINT)
+
+    assert process.communicate(timeout=10) == (b"", b"")
+    assert process.returncode == 130
 
 
 def test_a_file_of_unknown_format_is_asked_about(

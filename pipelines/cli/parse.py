@@ -3,7 +3,6 @@
 import sys
 from collections.abc import Iterator
 from datetime import UTC, datetime
-from itertools import islice
 from pathlib import Path
 from typing import Annotated
 
@@ -13,7 +12,7 @@ import typer
 from tocsin.parsers import PARSERS
 from tocsin.pipelines.cli.options import moment, organization_option, source_of, timezone_option
 from tocsin.pipelines.cli.terminal import document
-from tocsin.pipelines.connectors.files import inspect, read_records
+from tocsin.pipelines.connectors.files import LINE_BYTES, ReadError, inspect, read_records
 from tocsin.schemas.events import nest
 from tocsin.schemas.records import Batch, DeadLetter, Record, file_place
 from tocsin.schemas.times import to_micros
@@ -53,8 +52,7 @@ def parse(
     source = source_of(parser, timezone, organization)
     arrived = moment(received, "--received")
     lines = _standard_input(arrived) if str(file) == "-" else read_records(inspect(file, arrived))
-    found = _strings(lines) if records else lines
-    while chunk := tuple(islice(found, CHUNK)):
+    for chunk in _chunks(_strings(lines) if records else lines):
         batch = Batch(source, chunk)
         for record, answer in zip(chunk, stages.answers(batch), strict=True):
             if isinstance(answer, DeadLetter):
@@ -78,8 +76,27 @@ def _standard_input(arrived: int | None) -> Iterator[Record]:
     arrived = to_micros(datetime.now(UTC)) if arrived is None else arrived
     position = 0
     for line in sys.stdin.buffer:
-        yield Record(line.rstrip(b"\r\n"), file_place("-", position), arrived)
+        value = line.removesuffix(b"\n")[:LINE_BYTES].removesuffix(b"\r")
+        yield Record(value, file_place("-", position), arrived)
         position += len(line)
+
+
+def _chunks(records: Iterator[Record]) -> Iterator[tuple[Record, ...]]:
+    """`records` in chunks; those that stand before damage come before its ReadError is raised."""
+    chunk: list[Record] = []
+    damage: ReadError | None = None
+    try:
+        for record in records:
+            chunk.append(record)
+            if len(chunk) == CHUNK:
+                yield tuple(chunk)
+                chunk = []
+    except ReadError as error:
+        damage = error
+    if chunk:
+        yield tuple(chunk)
+    if damage is not None:
+        raise damage
 
 
 def _strings(lines: Iterator[Record]) -> Iterator[Record]:

@@ -86,6 +86,21 @@ def test_compressed_files_and_standard_input_are_read(
     assert one["source"] == other["source"]
 
 
+def test_what_stands_before_damage_is_answered(
+    tmp_path: Path, capfd: pytest.CaptureFixture[str]
+) -> None:
+    """Every line before the break is a document; then the file is named, with status 1."""
+    sound = gzip.compress(f"{GOOD}\n".encode() * 10)
+    broken = tmp_path / "auth.log.gz"
+    broken.write_bytes(sound + sound[:15])
+
+    assert run(["parse", "linux", str(broken)]) == 1
+
+    told = capfd.readouterr()
+    assert len(told.out.splitlines()) == 10
+    assert told.err == f"tocsin: {broken}: the gzip stream is cut short\n"
+
+
 @pytest.mark.parametrize(
     ("words", "status", "message"),
     [

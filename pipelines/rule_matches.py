@@ -159,8 +159,16 @@ def _event(line: bytes, native: bool) -> Event:
     event = orjson.loads(line)
     if not isinstance(event, dict):
         raise _NoObjectError("expected a JSON object")
-    if line.find(b"{", 1) < 0 or (native and dict not in map(type, event.values())):
+    if line.find(b"{", 1) < 0:
         return event
+    if native:
+        source = event.get("logsource")
+        if isinstance(source, dict):
+            del event["logsource"]
+            for name, value in source.items():
+                event[f"logsource.{name}"] = value
+        if dict not in map(type, event.values()):
+            return event
     return flatten(event)
 
 

@@ -344,3 +344,25 @@ def is_clauses(form: Form) -> bool:
         case AllOf(children):
             return all(isinstance(child, Some) for child in children)
     return False
+
+
+def decisive(
+    form: Form, among: AbstractSet[int], rarity: Callable[[AbstractSet[int]], float]
+) -> frozenset[int]:
+    """Some of the atoms `among`: if none of these is true, the form is as if none at all were.
+
+    Where all of several have to be true, the rarest decides.
+    """
+    match form:
+        case Some(atoms):
+            return atoms & among
+        case AllOf(children):
+            whole = [each.atoms for each in children if isinstance(each, Some)]
+            whole = [atoms for atoms in whole if atoms <= among]
+            if whole:
+                return min(whole, key=rarity)
+            return frozenset[int]().union(*(decisive(each, among, rarity) for each in children))
+        case AnyOf(children) | CountOf(_, children):
+            return frozenset[int]().union(*(decisive(each, among, rarity) for each in children))
+        case NoneOf(child):
+            return decisive(child, among, rarity)

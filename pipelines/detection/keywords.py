@@ -5,67 +5,71 @@ event holds one, and that is told in one pass of Hyperscan over all its text: ov
 that the event was read from, where there is one, else over its texts put together. Only what passes
 is asked text by text.
 
-The pass never misses. JSON may write any character as an escape, and two characters beyond ASCII
-fold to letters within, KELVIN SIGN and DOTTED I; so lines with these or an escape of either or of
-ASCII pass, and of a keyword only a run of characters that JSON writes as they are is looked for.
-Where a keyword has no such run, or a number could hold it, everything passes.
+The pass never misses. Of a keyword a run of ASCII is looked for, in lines as JSON writes it. JSON
+may write any character as an escape, and two characters beyond ASCII fold to letters within, KELVIN
+SIGN and DOTTED I; lines that hold such pass. Where a keyword has no such run, or a number could
+hold it, everything passes.
 """
 
 import re
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from functools import cached_property
 from typing import Any
 
 import hyperscan
+import orjson
 
 from tocsin.pipelines.detection.cache import Memory, ValueCache
 from tocsin.pipelines.detection.columns import NOTHING, Column, Signature
 from tocsin.pipelines.detection.forms import Atom
 from tocsin.pipelines.detection.ir import Predicate
 from tocsin.pipelines.detection.literals import END, START, needles_of
-from tocsin.pipelines.detection.source_text import is_plain, is_source, source_texts, texts_of
+from tocsin.pipelines.detection.source_text import is_plain, is_source, texts_of
 from tocsin.schemas.events import Event
 
-_PLAIN = re.compile(r"[ !#-.0-\[\]-~]+")
-"""Runs of ASCII that JSON writes as they are: no controls, quotes, backslashes and slashes."""
+_PLAIN = re.compile(r"[ -~]+")
+"""Runs of ASCII without controls."""
 
 _NUMBER = re.compile(r"[0-9.-]+")
-_ESCAPES = (rb"\u00", rb"\u212a", rb"\u0130")
-_FOLDED_INTO_ASCII = tuple(map(str.encode, "\u212a\u0130"))
+_ESCAPES = (r"\u00", r"\u212a", r"\u0130", r"\/")
+_FOLDED_INTO_ASCII = "\u212a\u0130"
 
 
 class Keywords:
-    """The atoms about all texts of the source, ready to be asked of events."""
+    """The atoms about all texts of the source, ready to be asked of events.
 
-    def __init__(self, atoms: Mapping[int, Atom], memory: Memory, *, native: bool) -> None:
+    Where none of those in `sought` is true, none is told to be.
+    """
+
+    def __init__(
+        self, atoms: Mapping[int, Atom], sought: Iterable[int], memory: Memory, *, native: bool
+    ) -> None:
         self._native = native
         self._values = ValueCache(Column(atoms).signature, memory)
-        runs = {_run(each) for atom in atoms.values() for each in atom.predicates}
+        runs = {_run(each) for number in sought for each in atoms[number].predicates}
         self._all_pass = None in runs
-        patterns = [(run.encode(), hyperscan.HS_FLAG_CASELESS) for run in runs if run]
-        patterns += [(char, 0) for char in _FOLDED_INTO_ASCII]
-        self._patterns = patterns
+        self._runs = sorted(run for run in runs if run)
 
     @cached_property
     def _texts(self) -> "hyperscan.Database":
-        return _database(self._patterns)
+        return _database(self._runs, _FOLDED_INTO_ASCII)
 
     @cached_property
     def _lines(self) -> "hyperscan.Database":
-        escapes = [(escape, hyperscan.HS_FLAG_CASELESS) for escape in _ESCAPES]
-        return _database(self._patterns + escapes)
+        written = [orjson.dumps(run)[1:-1].decode() for run in self._runs]
+        return _database([*written, *_ESCAPES], _FOLDED_INTO_ASCII)
 
     def signature(self, event: Event, line: bytes | None) -> Signature:
         """The atoms that are true of `event`, which was read from the JSON `line`, if any."""
-        if not self._all_pass:
-            if line is None:
-                passes = _finds(self._texts, _texts(event, self._native))
-            else:
-                passes = _finds(self._lines, line)
-            if not passes:
+        if self._all_pass or line is None:
+            texts = _texts(event, self._native)
+            if not self._all_pass and not _finds(self._texts, "\0".join(texts)):
                 return NOTHING
-        texts = source_texts(event, self._native)
-        return NOTHING.union(*[self._values[text] for _, text in texts])
+        elif _finds(self._lines, line):
+            texts = _texts(event, self._native)
+        else:
+            return NOTHING
+        return NOTHING.union(*map(self._values.__getitem__, texts))
 
 
 def _run(predicate: Predicate) -> str | None:
@@ -75,11 +79,11 @@ def _run(predicate: Predicate) -> str | None:
         return None
     (literal,) = found.literals
     run = max(_PLAIN.findall(literal.strip(START + END)), key=len, default="")
-    return None if len(run) < 2 or _NUMBER.fullmatch(run) else run
+    return None if not run or _NUMBER.fullmatch(run) else run
 
 
-def _texts(event: Event, native: bool) -> bytes:
-    """All texts of the source in `event`, one after the other."""
+def _texts(event: Event, native: bool) -> list[str]:
+    """All texts of the source in `event`."""
     source = _SOURCE_KEYS[native]
     values = [value for key, value in event.items() if source[key]]
     texts = [value for value in values if type(value) is str]
@@ -88,7 +92,7 @@ def _texts(event: Event, native: bool) -> bytes:
     original = event.get("event.original")
     if not native and isinstance(original, str) and is_plain(original):
         texts.append(original)
-    return "\0".join(texts).encode(errors="replace")
+    return texts
 
 
 class _SourceKeys(dict[str, bool]):
@@ -109,20 +113,24 @@ MAX_KEYS = 10_000
 _SOURCE_KEYS = {native: _SourceKeys(native=native) for native in (False, True)}
 
 
-def _database(patterns: list[tuple[bytes, int]]) -> "hyperscan.Database":
+def _database(folded: Iterable[str], exact: Iterable[str]) -> "hyperscan.Database":
+    literals = [(text.encode(), hyperscan.HS_FLAG_CASELESS) for text in folded]
+    literals += [(text.encode(), 0) for text in exact]
     database = hyperscan.Database()
     database.compile(
-        expressions=[pattern for pattern, _ in patterns],
-        ids=range(len(patterns)),
-        elements=len(patterns),
-        flags=[flag | hyperscan.HS_FLAG_SINGLEMATCH for _, flag in patterns],
+        expressions=[text for text, _ in literals],
+        ids=range(len(literals)),
+        elements=len(literals),
+        flags=[flag | hyperscan.HS_FLAG_SINGLEMATCH for _, flag in literals],
         literal=True,
     )
     return database
 
 
-def _finds(database: "hyperscan.Database", data: bytes) -> bool:
+def _finds(database: "hyperscan.Database", data: str | bytes) -> bool:
     found: list[int] = []
+    if isinstance(data, str):
+        data = data.encode(errors="replace")
     database.scan(data, match_event_handler=_collect, context=found)
     return bool(found)
 

@@ -125,7 +125,7 @@ class Matcher:
         self._native = native
         self._columns: dict[frozenset[int], Column] = {}
         self._caches: dict[tuple[frozenset[int], bool], ValueCache] = {}
-        self._keywords: dict[frozenset[int], Keywords] = {}
+        self._keywords: dict[tuple[frozenset[int], frozenset[int]], Keywords] = {}
         self._lazy: dict[int, LazyAtom] = {}
         self._running: dict[Key, Running] = {}
         self._classes = self._lookups(
@@ -188,7 +188,7 @@ class Matcher:
         plan = self._planner.plan(of_class)
         lookups = self._lookups(list(plan.columns.items()))
         verdicts = Verdicts(plan, self.memory)
-        found = Running(plan, lookups, verdicts, self._source_text(plan.keywords))
+        found = Running(plan, lookups, verdicts, self._source_text(plan))
         self._running[of_class] = found
         return found
 
@@ -212,11 +212,13 @@ class Matcher:
             known = self._caches[atoms, last] = ValueCache(work_out, self.memory)
         return known
 
-    def _source_text(self, atoms: frozenset[int]) -> Keywords | None:
-        if atoms and atoms not in self._keywords:
-            known = self._planner.atoms(atoms)
-            self._keywords[atoms] = Keywords(known, self.memory, native=self._native)
-        return self._keywords.get(atoms)
+    def _source_text(self, plan: Plan) -> Keywords | None:
+        key = plan.keywords, plan.sought
+        if plan.keywords and key not in self._keywords:
+            known = self._planner.atoms(plan.keywords)
+            found = Keywords(known, plan.sought, self.memory, native=self._native)
+            self._keywords[key] = found
+        return self._keywords.get(key)
 
 
 def _or_elsewhere(work_out: Callable[[Any], Signature]) -> Callable[[Any], Signature]:

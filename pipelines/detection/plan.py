@@ -29,6 +29,7 @@ from tocsin.pipelines.detection.forms import (
     Test,
     atoms_of,
     clauses_of,
+    decisive,
     fold,
     form_of,
     is_clauses,
@@ -55,6 +56,7 @@ class Candidate:
     """A rule as a plan judges it: all `clauses` are met, and `test`, where they do not say all.
 
     `atoms` are all that it looks at, `lazy` those of them that may be open; then `exact` decides.
+    `sought` are keywords: if none of these is true, it is as if no keyword were.
     """
 
     prepared: Prepared
@@ -63,6 +65,7 @@ class Candidate:
     test: Test | None
     lazy: frozenset[int]
     exact: Test
+    sought: frozenset[int]
 
     def may_hold(self, true: AbstractSet[int]) -> bool:
         """Whether the form holds where the atoms in `true` are true or, as may be, open."""
@@ -100,11 +103,13 @@ Verdict = tuple[Finding, ...]
 class Plan:
     """The columns to look at, each with its atoms, and the candidates that they judge.
 
-    `keywords` are the atoms about all texts of the source, which are in no column.
+    `keywords` are the atoms about all texts of the source, which are in no column; if none of those
+    that are `sought` is true, no verdict depends on the others.
     """
 
     columns: Mapping[Targets, frozenset[int]]
     keywords: frozenset[int]
+    sought: frozenset[int]
     always: tuple[Candidate, ...]
     by_witness: Mapping[int, tuple[Candidate, ...]]
     witnesses: frozenset[int]
@@ -181,7 +186,8 @@ class Planner:
             for atom in candidate.clauses[0]:
                 by_witness[atom].append(candidate)
         judges = {atom: tuple(found) for atom, found in by_witness.items()}
-        return Plan(columns, keywords, tuple(always), judges, frozenset(judges))
+        sought = frozenset[int]().union(*(each.sought for each in candidates))
+        return Plan(columns, keywords, sought, tuple(always), judges, frozenset(judges))
 
     def _candidate(self, prepared: Prepared, true: frozenset[int]) -> Candidate | None:
         """What is left of a rule in a class; None if it cannot match there.
@@ -199,7 +205,9 @@ class Planner:
         lazy = self._atoms.lazy(atoms)
         exact = test_of(form)
         test = None if is_clauses(form) else test_of(upper(form, lazy)) if lazy else exact
-        candidate = Candidate(prepared, atoms, tuple(clauses), test, lazy, exact)
+        keywords = self._by_targets(atoms).get(SOURCE_TEXT, frozenset())
+        sought = decisive(form, keywords, self._how_rare) if keywords else keywords
+        candidate = Candidate(prepared, atoms, tuple(clauses), test, lazy, exact, sought)
         if form == prepared.form:
             self._ready[prepared] = candidate
         return candidate

@@ -31,6 +31,7 @@ RELATED = {
             "user.effective.name",
             "user.name",
             "user.target.name",
+            "winlog.event_data.SubjectUserName",
         ),
         "related.user",
     ),
@@ -62,6 +63,9 @@ RELATED = {
 """Which `related` field takes the values of which ECS field."""
 
 
+_NOBODY = frozenset({"", "-"})
+
+
 def add_related(event: Event) -> None:
     """Add to `event` the `related.*` fields of its values: in order, each value once."""
     found: dict[str, dict[str, None]] = {}
@@ -71,7 +75,7 @@ def add_related(event: Event) -> None:
             continue
         values = found.setdefault(target, {})
         for member in value if isinstance(value, list) else (value,):
-            if isinstance(member, str) and member:
+            if isinstance(member, str) and member not in _NOBODY:
                 values[member] = None
     for target, values in found.items():
         present = dict.fromkeys(event.get(target, ()))

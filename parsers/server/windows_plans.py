@@ -156,6 +156,19 @@ def account(prefix: str) -> Write:
     return write
 
 
+def principal(prefix: str) -> Write:
+    """Writes the `name` of Kerberos's `name@REALM`, if the `domain` that is there is the realm."""
+    name_field, domain_field = f"{prefix}.name", f"{prefix}.domain"
+
+    def write(event: Event, value: Any) -> None:
+        if isinstance(value, str):
+            name, _, realm = value.rpartition("@")
+            if name and realm.lower() == str(event.get(domain_field, "")).lower():
+                event[name_field] = name
+
+    return write
+
+
 def guid(field: str) -> Write:
     """Writes a GUID without braces."""
 

@@ -8,6 +8,7 @@ Kibana's content for Windows knows.
 from typing import Any
 
 from tocsin.parsers.server import windows_values as values
+from tocsin.parsers.server.windows_objects import OBJECT, REGISTRY_VALUE
 from tocsin.parsers.server.windows_plans import (
     Plan,
     Step,
@@ -19,6 +20,7 @@ from tocsin.parsers.server.windows_plans import (
     path,
     plan,
     port,
+    principal,
     text,
     words,
 )
@@ -166,6 +168,7 @@ _PRIVILEGES: tuple[Step, ...] = (("PrivilegeList", words("winlog.logon.privilege
 _TICKET: tuple[Step, ...] = (
     ("TargetSid", text("user.id")),
     *_TARGET,
+    ("TargetUserName", principal("user")),
     ("ServiceName", text("service.name")),
     *_ORIGIN,
     ("Status", _ticket_status),
@@ -202,7 +205,6 @@ _SESSION: tuple[Step, ...] = (
 )
 _USER = (_SUBJECT, _ACTED_ON)
 _OBJECT = (_SUBJECT, _PROCESS)
-_REGISTRY_OBJECT: tuple[Step, ...] = (("ObjectValueName", text("registry.value")),)
 
 
 def _group(action: str, change: str) -> Plan:
@@ -258,16 +260,16 @@ SECURITY: dict[int, Plan] = {
     4648: plan(
         "logged-in-explicit", "authentication", "start", _SUBJECT, _EFFECTIVE, _PROCESS, _ORIGIN
     ),
-    4656: plan("object-handle-requested", "", "", *_OBJECT),
+    4656: plan("object-handle-requested", "", "", *_OBJECT, OBJECT),
     4657: plan(
-        "registry-value-modified", "configuration registry", "change", *_OBJECT, _REGISTRY_OBJECT
+        "registry-value-modified", "configuration registry", "change", *_OBJECT, REGISTRY_VALUE
     ),
     4658: plan("object-handle-closed", "", "", *_OBJECT),
     4660: plan("object-deleted", "", "", *_OBJECT),
     4661: plan("object-handle-requested", "", "", *_OBJECT),
     4662: plan("object-operation-performed", "iam", "info", _SUBJECT),
-    4663: plan("object-accessed", "", "", *_OBJECT),
-    4670: plan("permissions-changed", "iam configuration", "admin change", *_OBJECT),
+    4663: plan("object-accessed", "", "", *_OBJECT, OBJECT),
+    4670: plan("permissions-changed", "iam configuration", "admin change", *_OBJECT, OBJECT),
     4672: plan("logged-in-special", "iam", "admin", _SUBJECT, _PRIVILEGES),
     4673: plan("privileged-service-called", "iam", "admin", *_OBJECT, _PRIVILEGES),
     4674: plan("privileged-operation", "iam", "admin", *_OBJECT, _PRIVILEGES),

@@ -245,7 +245,7 @@ def start_flink_job_server(folder: Path | None = None, port: int | None = None) 
     classpath = f"{fetch('flink')}/*"
     port = claim_port(port)
     place, owned = _folder("flink", folder)
-    command = ["java", "-Xmx1500m", "-cp", classpath]
+    command = ["java", "-Xmx1g", "-cp", classpath]
     command += ["org.apache.beam.runners.flink.FlinkJobServerDriver", "--flink-master=[local]"]
     command += [f"--job-host={HOST}", f"--job-port={port}", "--artifact-port=0"]
     command += ["--expansion-port=0"]

@@ -304,14 +304,32 @@ def test_of(form: Form) -> Test:
             negated = test_of(child)
             return lambda true: not negated(true)
         case AllOf(children):
-            every = tuple(map(test_of, children))
-            return lambda true: all(test(true) for test in every)
+            return _all(tuple(map(test_of, children)))
         case AnyOf(children):
-            some = tuple(map(test_of, children))
-            return lambda true: any(test(true) for test in some)
+            return _any(tuple(map(test_of, children)))
         case CountOf(count, children):
             tests = tuple(map(test_of, children))
             return lambda true: sum(test(true) for test in tests) >= count
+
+
+def _all(tests: tuple[Test, ...]) -> Test:
+    def holds(true: AbstractSet[int]) -> bool:
+        for test in tests:  # noqa: SIM110 - `all` of a generator costs twice as much
+            if not test(true):
+                return False
+        return True
+
+    return holds
+
+
+def _any(tests: tuple[Test, ...]) -> Test:
+    def holds(true: AbstractSet[int]) -> bool:
+        for test in tests:  # noqa: SIM110
+            if test(true):
+                return True
+        return False
+
+    return holds
 
 
 def clauses_of(form: Form, rarity: Callable[[AbstractSet[int]], float]) -> list[frozenset[int]]:

@@ -95,9 +95,22 @@ class LazyAtom:
     def holds(self, event: Event) -> bool:
         """Whether the atom is true of the event."""
         if isinstance(self._leaf.predicate, Reference):
-            return leaf_holds(self._leaf, event)
+            return not self._differ(event) and leaf_holds(self._leaf, event)
         field = present(self._leaf.targets, event)
         return field is not None and bool(self._values.look_up(event[field]))
+
+    def _differ(self, event: Event) -> bool:
+        """Whether two texts that are to be equal are not even of one length, as hardly any are."""
+        predicate = self._leaf.predicate
+        if not isinstance(predicate, Reference) or predicate.relation != "equals":
+            return False
+        one, two = event.get(self._leaf.targets[0]), event.get(predicate.targets[0])
+        return (
+            isinstance(one, str)
+            and isinstance(two, str)
+            and len(one) != len(two)
+            and not one[-1:].isdigit()
+        )
 
     def _work_out(self, value: Any) -> Signature:
         predicate = self._leaf.predicate

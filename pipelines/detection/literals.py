@@ -44,6 +44,9 @@ CHUNK = 4096
 MAX_HITS = 20_000
 """Occurrences in one text after which Hyperscan takes over; some milliseconds of them."""
 
+MAX_NESTING = 16
+"""Needles that may end at one place of a text; the public rules have 6 at most."""
+
 MAX_PIECES = 200
 """Pieces of long texts after which Hyperscan, which is faster there, has paid for its making."""
 
@@ -132,11 +135,17 @@ class LiteralSearch:
         )
         return database
 
+    @cached_property
+    def _whole(self) -> int:
+        """Characters up to which a text goes through the automaton as a whole."""
+        nesting = _nesting(self._needles)
+        return CHUNK if nesting <= MAX_NESTING else MAX_HITS // nesting
+
     def find(self, text: str) -> frozenset[int]:
         """The indices of the needles in `text`, which has no lone surrogates."""
         if not self._needles:
             return frozenset()
-        if len(text) <= CHUNK:
+        if len(text) <= self._whole:
             hits = self._automaton.find_matches_as_indexes(text, overlapping=True)
             return frozenset([hit[0] for hit in hits])
         return frozenset(self._find_in_long(text))
@@ -145,7 +154,7 @@ class LiteralSearch:
         found: set[int] = set()
         count = 0
         for start in range(0, len(text), CHUNK):
-            if count > MAX_HITS or self._pieces > MAX_PIECES:
+            if count > MAX_HITS or self._pieces > MAX_PIECES or self._whole < CHUNK:
                 self._database.scan(text.encode(), match_event_handler=_collect, context=found)
                 break
             piece = text[start : start + CHUNK + self._overlap]
@@ -154,6 +163,18 @@ class LiteralSearch:
             count += len(hits)
             self._pieces += 1
         return found
+
+
+def _nesting(needles: Sequence[str]) -> int:
+    """How many needles can end at one place: the longest chain in which each ends with the next."""
+    deepest = 0
+    chain: list[str] = []
+    for needle in sorted(each[::-1] for each in needles):
+        while chain and not needle.startswith(chain[-1]):
+            chain.pop()
+        chain.append(needle)
+        deepest = max(deepest, len(chain))
+    return deepest
 
 
 def _collect(number: int, _start: int, _end: int, _flags: int, found: Any) -> None:

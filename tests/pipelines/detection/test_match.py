@@ -1,18 +1,22 @@
 """The fast engine gives the answers of the reference, whatever the rules, events and batches."""
 
+import gzip
 import json
 import os
 import subprocess
 import sys
+from decimal import Decimal
 from functools import reduce
+from ipaddress import ip_network
 from itertools import islice
+from random import Random
 
 import orjson
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from tocsin.pipelines.detection import patterns, reference
+from tocsin.pipelines.detection import expressions, ir, literals, patterns, reference
 from tocsin.pipelines.detection.detector import compile_rules
 from tocsin.pipelines.detection.gates import gate_node
 from tocsin.pipelines.detection.ir import (
@@ -26,6 +30,7 @@ from tocsin.pipelines.detection.ir import (
     Is,
     Item,
     Keyword,
+    Matches,
     Not,
     Null,
     Or,
@@ -35,14 +40,11 @@ from tocsin.pipelines.detection.ir import (
     StartsWith,
     TimePart,
 )
+from tocsin.pipelines.detection.load import load_rules
 from tocsin.pipelines.detection.regex import compile_regex
 from tocsin.pipelines.detection.rules import DetectionRule, RuleInfo, RuleSet
 from tocsin.schemas.sigma import FieldMap, LogSource
 from tocsin.schemas.values import fold
-
-from decimal import Decimal  # isort: skip
-from ipaddress import ip_network  # isort: skip
-from tocsin.pipelines.detection.ir import Matches  # isort: skip
 
 LONG = bool(os.environ.get("TOCSIN_LONG"))
 NOWHERE = Origin("selection", "", "", 1)
@@ -217,6 +219,30 @@ def test_lines_do_not_change_what_keywords_see(generated, batch):
         assert told(detector.match(read, lines)) == judged(ruleset, read)
 
 
+@settings(max_examples=5_000 if LONG else 100)
+@given(rule_sets, st.lists(events, min_size=1, max_size=4))
+def test_what_pays_only_for_many_texts_changes_nothing(generated, batch):
+    """Hyperscan for long texts and for expressions without a literal, here from the first text on."""
+    ruleset = RuleSet(tuple(generated))
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(expressions, "PAYS", 0)
+        patch.setattr(literals, "CHUNK", 4)
+        patch.setattr(literals, "MAX_PIECES", 1)
+
+        assert told(compile_rules(ruleset).match(batch)) == judged(ruleset, batch)
+
+
+@settings(max_examples=5_000 if LONG else 100)
+@given(rule_sets, st.lists(events, min_size=1, max_size=4))
+def test_texts_in_pieces_are_searched_as_a_whole(generated, batch):
+    """Literals that stand across the cuts are found."""
+    ruleset = RuleSet(tuple(generated))
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(literals, "CHUNK", 3)
+
+        assert told(compile_rules(ruleset).match(batch)) == judged(ruleset, batch)
+
+
 def test_selection_or_not_filter_matches_what_has_neither(load):
     """The complement of a filter holds on events that no witness finds."""
     text = """\
@@ -306,8 +332,6 @@ def test_hash_seeds_do_not_matter(tmp_path):
 
 
 def recorded(otrf, name, step):
-    import gzip
-
     with gzip.open(otrf / name) as lines:
         return [orjson.loads(line) for line in islice(lines, 0, None, step)]
 
@@ -325,8 +349,6 @@ def distinct(event, number):
 @pytest.fixture(scope="module")
 def native_rules(sigmahq):
     """All public rules over native events."""
-    from tocsin.pipelines.detection.load import load_rules
-
     return load_rules(sigmahq, native=True)
 
 
@@ -361,14 +383,12 @@ def strung(random, words):
 @pytest.mark.long
 def test_a_generated_web_and_proxy_lane(native_rules):
     """All web, proxy and firewall rules on lines made of what these rules look for."""
-    from random import Random
-
     random = Random(5)
     wanted = ("webserver", "proxy", "firewall", "dns")
     chosen = tuple(rule for rule in native_rules.detections if rule.logsource.category in wanted)
     words, names = ["/", "?", "%2e", "index.php", "GET", "200", " ", "..\\"], set()
     for rule in chosen:
-        for leaf in reference_leaves(rule):
+        for leaf in ir.leaves(rule.condition):
             names.update(getattr(leaf, "targets", ()))
             words += [getattr(leaf.predicate, "text", "")]
     batch = [
@@ -378,9 +398,3 @@ def test_a_generated_web_and_proxy_lane(native_rules):
     ]
 
     equal_to_reference(RuleSet(chosen), batch)
-
-
-def reference_leaves(rule):
-    from tocsin.pipelines.detection.ir import leaves as leaves_of
-
-    return leaves_of(rule.condition)

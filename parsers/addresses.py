@@ -38,6 +38,18 @@ NUMBERS = {name: number for number, name in TRANSPORTS.items()}
 """IANA protocol numbers by transport name."""
 
 
+_PRIVATE = tuple(
+    map(
+        ipaddress.ip_network,
+        (
+            *("10.0.0.0/8", "100.64.0.0/10", "127.0.0.0/8", "169.254.0.0/16", "172.16.0.0/12"),
+            *("192.168.0.0/16", "::1/128", "fc00::/7", "fe80::/10"),
+        ),
+    )
+)
+"""Ranges of RFC 1918, 6598, 4193 and of hosts' own and links' addresses."""
+
+
 @lru_cache(maxsize=_CACHED)
 def ip(text: str) -> str | None:
     """The address that `text` is, in the shortest form of RFC 5952, so that sources agree on it.
@@ -73,6 +85,16 @@ def port(text: str) -> int | None:
 def count(text: str) -> int | None:
     """A non-negative decimal number that fits Elasticsearch's `long`."""
     return int(text) if len(text) <= 18 and text.isdecimal() and text.isascii() else None
+
+
+@lru_cache(maxsize=_CACHED)
+def is_public(text: str) -> bool:
+    """Whether `text` is an address that may lie in a country: none of a private or local range."""
+    try:
+        address = ipaddress.ip_address(text)
+    except ValueError:
+        return False
+    return not any(address in network for network in _PRIVATE)
 
 
 def ip_type(address: str) -> str:

@@ -228,6 +228,9 @@ def _set_inspection(event: Event, fields: Mapping[str, str], profile: str) -> No
             event[target] = value
     if "url" in fields:
         set_url(event, fields["url"])
+    extension = _extension(event.get("file.name", ""))
+    if extension:
+        event["file.extension"] = extension
     signature = _SIGNATURES.get(profile)
     if signature:
         for target, keys in zip(("rule.id", "rule.name"), signature, strict=True):
@@ -269,6 +272,10 @@ def _text(value: str) -> str | None:
     return None if value in _ABSENT else value
 
 
+def _country(value: str) -> str | None:
+    return None if value == "Reserved" else _text(value)
+
+
 def _texts(value: str) -> list[str] | None:
     return None if value in _ABSENT else [value]
 
@@ -307,6 +314,7 @@ _PLANS: dict[str, tuple[str, Callable[[str], Any]]] = {
     "devid": ("observer.serial_number", _text),
     "devname": ("observer.name", _text),
     "dst_int": ("observer.egress.interface.name", _text),
+    "dstcountry": ("destination.geo.country_name", _country),
     "dstintf": ("observer.egress.interface.name", _text),
     "dstip": ("destination.ip", ip),
     "dstmac": ("destination.mac", mac),
@@ -347,6 +355,7 @@ _PLANS: dict[str, tuple[str, Callable[[str], Any]]] = {
     "sni": ("tls.client.server_name", _text),
     "src_int": ("observer.ingress.interface.name", _text),
     "src_port": ("source.port", port),
+    "srccountry": ("source.geo.country_name", _country),
     "srcintf": ("observer.ingress.interface.name", _text),
     "srcip": ("source.ip", ip),
     "srcmac": ("source.mac", mac),

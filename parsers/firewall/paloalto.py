@@ -9,7 +9,7 @@ import re
 from collections.abc import Callable
 from typing import Any
 
-from tocsin.parsers.addresses import NUMBERS, count, ip, ip_type, mac, port
+from tocsin.parsers.addresses import NUMBERS, count, ip, ip_type, is_public, mac, port
 from tocsin.parsers.context import Context, ParseError
 from tocsin.parsers.firewall.paloalto_columns import COLUMNS, HEAD
 from tocsin.parsers.syslog import envelope_fields, parse_envelope
@@ -81,6 +81,8 @@ def parse(text: str, context: Context) -> Event:
         event["observer.name"] = envelope.hostname
     for name, value in fields.items():
         event[ROOT + name] = value
+        if name in _LOCATIONS:
+            _set_location(event, _LOCATIONS[name], value)
         plan = _PLANS.get(name)
         if plan is not None and value not in _UNSET:
             converted = plan[1](value)
@@ -187,12 +189,32 @@ def _set_threat(event: Event, fields: dict[str, str], subtype: str) -> None:
         event["file.name"] = misc
 
 
+def _set_location(event: Event, side: str, value: str) -> None:
+    """A country by code or name; private addresses have their range, or an own region, instead."""
+    if not is_public(event.get(f"{side}.ip", "")):
+        return
+    if _COUNTRY_CODE.fullmatch(value):
+        event[f"{side}.geo.country_iso_code"] = value
+    elif _COUNTRY.fullmatch(value):
+        event[f"{side}.geo.country_name"] = value
+
+
+_LOCATIONS = {"srcloc": "source", "dstloc": "destination"}
+_COUNTRY_CODE = re.compile(r"[A-Z]{2}", re.ASCII)
+_COUNTRY = re.compile(r"(?!Reserved|Unknown)[A-Z][a-z]+(?:[ .'()-]+[A-Za-z]+)*\.?")
+
+
 def _set_network(event: Event, fields: dict[str, str]) -> None:
     address = event.get("source.ip") or event.get("destination.ip")
     if address:
         event["network.type"] = ip_type(address)
-    if "source.user.name" in event:
-        event.setdefault("user.name", event["source.user.name"])
+    for owner in ("source.user", "destination.user", "user"):
+        domain, found, name = event.get(f"{owner}.name", "").partition("\\")
+        if found and domain and name:
+            event[f"{owner}.domain"], event[f"{owner}.name"] = domain, name
+    for part in ("name", "domain"):
+        if f"source.user.{part}" in event and f"user.{part}" not in event:
+            event[f"user.{part}"] = event[f"source.user.{part}"]
     for side in ("source", "destination"):
         if f"{side}.nat.ip" not in event:
             event.pop(f"{side}.nat.port", None)
@@ -235,6 +257,7 @@ _PLANS: dict[str, tuple[str, Callable[[str], Any]]] = {
     "dst_mac": ("destination.mac", mac),
     "dstuser": ("destination.user.name", _text),
     "host": ("source.ip", ip),
+    "from": ("observer.ingress.zone", _text),
     "filedigest": ("file.hash.sha256", _sha256),
     "http_method": ("http.request.method", str.upper),
     "inbound_if": ("observer.ingress.interface.name", _text),
@@ -263,6 +286,8 @@ _PLANS: dict[str, tuple[str, Callable[[str], Any]]] = {
     "src_mac": ("source.mac", mac),
     "srcuser": ("source.user.name", _text),
     "subject": ("email.subject", _text),
+    "to": ("observer.egress.zone", _text),
     "user": ("user.name", _text),
     "user_agent": ("user_agent.original", _text),
+    "xff_ip": ("network.forwarded_ip", ip),
 }

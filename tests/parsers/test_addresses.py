@@ -2,7 +2,7 @@
 
 import pytest
 
-from tocsin.parsers.addresses import count, ip, mac, port
+from tocsin.parsers.addresses import count, ip, is_public, mac, port
 
 
 @pytest.mark.parametrize(
@@ -59,3 +59,21 @@ def test_ports_have_sixteen_bits(text, number):
 def test_counts_fit_a_long(text, number):
     """Elasticsearch's long holds every number of 18 digits; others stay text."""
     assert count(text) == number
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ("203.0.113.9", True),
+        ("2001:db8::9", True),
+        ("10.1.2.3", False),
+        ("172.31.255.255", False),
+        ("172.32.0.0", True),
+        ("fd00::1", False),
+        ("fe80::1", False),
+        ("branch", False),
+    ],
+)
+def test_addresses_of_private_and_local_ranges_lie_in_no_country(text, expected):
+    """What a firewall says of such an address's place is a region of its administrator's."""
+    assert is_public(text) is expected

@@ -2,6 +2,10 @@
 
 import os
 import sys
+import zlib
+from collections.abc import Iterator
+from contextlib import contextmanager
+from gzip import BadGzipFile
 from pathlib import Path
 from typing import Annotated
 
@@ -9,6 +13,7 @@ import typer
 
 from tocsin.pipelines.cli.options import rules_option
 from tocsin.pipelines.cli.terminal import document, error, note, note_uncounted
+from tocsin.pipelines.connectors.files import ReadError
 
 app = typer.Typer(help="Check, test, run and explain rules.", no_args_is_help=True)
 
@@ -97,13 +102,14 @@ def run(
     name = str(events)
     if matches or quiet:
         found = match_file(events, engine.detector, errors, native=native, workers=workers)
-        if quiet:
-            print(sum(1 for _ in found))  # noqa: T201
-        else:
-            for number, rule in found:
-                document({"line": number, "rule": rule})
+        with _damage_named(events):
+            if quiet:
+                print(sum(1 for _ in found))  # noqa: T201
+            else:
+                for number, rule in found:
+                    document({"line": number, "rule": rule})
     else:
-        with rule_run.open_events(events) as stream:
+        with _damage_named(events), rule_run.open_events(events) as stream:
             lines = rule_run.read_lines(stream, name, errors, native=native)
             done = rule_run.alert_lines(lines, name, engine, errors)
         for alert in done.alerts:
@@ -198,7 +204,7 @@ def explain(
         reason = f"{len(chosen)} detections are called {rule!r}" + (refused and f"; {refused}")
         raise typer.BadParameter(reason, param_hint="RULE")
     errors: list[str] = []
-    with rule_run.open_events(events) as stream:
+    with _damage_named(events), rule_run.open_events(events) as stream:
         for found in rule_run.read_lines(stream, str(events), errors, native=native):
             if line in (None, found.number):
                 print(f"{events}:{found.number}")  # noqa: T201
@@ -245,9 +251,12 @@ def migrate(
     from tocsin.pipelines.detection.documents import read_documents  # noqa: PLC0415
 
     failed = 0
-    for path in (file for place in paths for file in _rule_files(place)):
+    for path, below in (file for place in paths for file in _rule_files(place)):
         written = []
         for read in read_documents(path.read_bytes()):
+            if read.error is not None:
+                failed += 1
+                error(f"{path}:{read.error.line}: {read.error.reason}")
             if read.body is None or not is_old(read.body):
                 continue
             try:
@@ -255,14 +264,34 @@ def migrate(
             except MigrationError as failure:
                 failed += 1
                 error(f"{path}:{read.line}: {failure}")
-        if written and out is not None:
-            out.mkdir(parents=True, exist_ok=True)
-            (out / path.name).write_text(to_yaml(written), encoding="utf-8")
-        elif written:
+        target = None if out is None else out / below
+        if not written:
+            continue
+        if target is None:
             sys.stdout.write(f"---\n{to_yaml(written)}")
+        elif target.exists() and target.samefile(path):
+            failed += 1
+            error(f"{path}: would be replaced by what is made of it; give another --out")
+        else:
+            target.parent.mkdir(parents=True, exist_ok=True)
+            target.write_text(to_yaml(written), encoding="utf-8")
     if failed:
         raise typer.Exit(1)
 
 
-def _rule_files(place: Path) -> list[Path]:
-    return sorted(place.rglob("*.yml")) if place.is_dir() else [place]
+@contextmanager
+def _damage_named(events: Path) -> Iterator[None]:
+    """Damage of a compressed file as ReadError, which names the file."""
+    try:
+        yield
+    except EOFError as damage:
+        raise ReadError(events, "the gzip stream is cut short") from damage
+    except (BadGzipFile, zlib.error) as damage:
+        raise ReadError(events, f"not gzip: {damage}") from damage
+
+
+def _rule_files(place: Path) -> list[tuple[Path, Path]]:
+    """The files of rules in a folder, or a file itself, each with its path below `place`."""
+    if not place.is_dir():
+        return [(place, Path(place.name))]
+    return [(path, path.relative_to(place)) for path in sorted(place.rglob("*.yml"))]

@@ -1,5 +1,6 @@
 """`tocsin rules`: refused rules are named, results alone go to standard output."""
 
+import gzip
 from pathlib import Path
 
 import orjson
@@ -76,6 +77,27 @@ def test_run_tells_matches_by_line(folder: Path, capfd: pytest.CaptureFixture[st
     assert capfd.readouterr().out == "1\n"
 
 
+@pytest.mark.parametrize("mode", [["--matches"], ["--quiet"], []], ids=["matches", "quiet", "all"])
+@pytest.mark.parametrize(
+    ("content", "reason"),
+    [(gzip.compress(b"{}\n")[:-9], "cut short"), (b"{}\n", "not gzip")],
+    ids=["truncated", "plain"],
+)
+def test_a_damaged_file_of_events_is_named(
+    folder: Path, mode: list[str], content: bytes, reason: str, capfd: pytest.CaptureFixture[str]
+) -> None:
+    """One message with the place and what is wrong, exit status 1, in every mode."""
+    events = folder / "events.jsonl.gz"
+    events.write_bytes(content)
+    words = ["rules", "run", "--rules", str(folder / "good.yml"), "--events", str(events)]
+    assert run([*words, *mode]) == 1
+
+    told = capfd.readouterr().err
+    assert told.startswith(f"tocsin: {events}: ")
+    assert reason in told
+    assert len(told.splitlines()) == 1
+
+
 def test_explain_shows_the_condition_as_a_tree(
     folder: Path, capfd: pytest.CaptureFixture[str]
 ) -> None:
@@ -119,3 +141,48 @@ def test_run_tells_what_correlations_could_not_count(
     told = capfd.readouterr()
     assert told.out == ""
     assert "Many: 1 matches lack a field that it groups by" in told.err
+
+
+OLD = RULE.replace("condition: selection", "condition: selection | count() by user.name > 5") + (
+    "  timeframe: 5m\n"
+)
+
+
+def test_migrate_keeps_the_folders_of_the_rules(tmp_path: Path) -> None:
+    """Two files of one name in two folders become two files again."""
+    for name in ("linux", "windows"):
+        (tmp_path / "old" / name).mkdir(parents=True)
+        (tmp_path / "old" / name / "root.yml").write_text(OLD)
+    new = tmp_path / "new"
+
+    assert run(["rules", "migrate", str(tmp_path / "old"), "--out", str(new)]) == 0
+
+    assert sorted(path.relative_to(new).as_posix() for path in new.rglob("*.yml")) == [
+        "linux/root.yml",
+        "windows/root.yml",
+    ]
+
+
+def test_migrate_does_not_write_over_what_it_reads(
+    tmp_path: Path, capfd: pytest.CaptureFixture[str]
+) -> None:
+    """The file may hold other rules, which would be gone."""
+    rule = tmp_path / "root.yml"
+    rule.write_text(OLD)
+
+    assert run(["rules", "migrate", str(rule), "--out", str(tmp_path)]) == 1
+
+    assert rule.read_text() == OLD
+    assert f"{rule}: would be replaced" in capfd.readouterr().err
+
+
+def test_migrate_names_what_is_no_rule(tmp_path: Path, capfd: pytest.CaptureFixture[str]) -> None:
+    """A file that cannot be read as YAML is told by path and line, with status 1."""
+    (tmp_path / "broken.yml").write_text("title: [open\n")
+    (tmp_path / "root.yml").write_text(OLD)
+
+    assert run(["rules", "migrate", str(tmp_path)]) == 1
+
+    told = capfd.readouterr()
+    assert f"{tmp_path / 'broken.yml'}:2: not YAML" in told.err
+    assert "event_count" in told.out

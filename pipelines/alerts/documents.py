@@ -9,7 +9,12 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from tocsin.pipelines.alerts.attack import threat_fields
-from tocsin.pipelines.alerts.reasons import event_reason, group_reason
+from tocsin.pipelines.alerts.reasons import (
+    condition_text,
+    event_reason,
+    group_reason,
+    span_text,
+)
 from tocsin.pipelines.correlation.alerts import EvidenceEvent, GroupAlert
 from tocsin.pipelines.detection.explain import MatchedItem
 from tocsin.pipelines.detection.rules import RuleInfo
@@ -19,6 +24,7 @@ from tocsin.schemas.identity import alert_id
 from tocsin.schemas.indices import alert_index
 from tocsin.schemas.related import add_related
 from tocsin.schemas.times import format_micros
+from tocsin.schemas.validation import conform
 
 ECS_VERSION = "9.1.0"
 
@@ -61,14 +67,15 @@ def group_alert(alert: GroupAlert) -> Alert:
     rule = alert.rule
     kind = "suppression" if rule.suppression else str(rule.type)
     start, end = format_micros(alert.period_start), format_micros(alert.period_end)
+    # What is the alert's own comes after the group's fields, which may have the same names.
     fields: Event = {
+        **_group_fields(alert),
         "@timestamp": format_micros(alert.time),
         "ecs.version": ECS_VERSION,
         "event.kind": "alert",
         "event.start": format_micros(alert.event_start),
         "event.end": format_micros(alert.event_end),
         "organization.name": alert.organization,
-        **_group_fields(alert),
         **rule_fields(rule.info, kind),
         "tocsin.rule.level": alert.level,
         "tocsin.group": dict(alert.group),
@@ -79,6 +86,8 @@ def group_alert(alert: GroupAlert) -> Alert:
         "tocsin.evidence.last": [_evidence(event) for event in alert.last_events],
         "tocsin.evidence.total": alert.count,
     }
+    if not rule.suppression:
+        fields |= _correlation_fields(alert)
     if alert.value is not None:
         fields["tocsin.value"] = alert.value
     if alert.capped:
@@ -89,6 +98,20 @@ def group_alert(alert: GroupAlert) -> Alert:
     add_related(fields)
     index = alert_index(alert.organization, start)
     return Alert(alert.id, index, nest(fields), revisable=True)
+
+
+def _correlation_fields(alert: GroupAlert) -> Event:
+    """What was asked for, and the window in which it first held."""
+    rule = alert.rule
+    start, end = alert.window
+    return {
+        "tocsin.correlation.type": str(rule.type),
+        "tocsin.correlation.timespan": span_text(rule.timespan),
+        "tocsin.correlation.condition": condition_text(rule),
+        "tocsin.correlation.rules": [reference.rule for reference in rule.references],
+        "tocsin.window.start": format_micros(start),
+        "tocsin.window.end": format_micros(end),
+    }
 
 
 def rule_fields(rule: RuleInfo, kind: str) -> Event:
@@ -135,14 +158,18 @@ def _dig(document: Mapping[str, Any], path: Sequence[str]) -> Any:
 
 
 def _group_fields(alert: GroupAlert) -> Event:
-    """The group's values under the ECS fields that they come from, where analysts search."""
+    """The group's values under the ECS fields that they come from, where analysts search.
+
+    Only what fits its field: the canonical form of a date is none, and stands in the group alone.
+    """
     fields: Event = {}
     for position, value in enumerate(alert.group.values()):
         targets = {reference.group[position][0] for reference in alert.rule.references}
         # Rules that keep the value under different names leave no one field to copy it to.
-        if len(targets) == 1 and value is not None:
+        if len(targets) == 1 and value is not None and not min(targets).startswith("tocsin."):
             fields[targets.pop()] = value
-    return fields
+    fitting = conform(fields)
+    return {name: fitting[name] for name in fields if name in fitting}
 
 
 def _evidence(event: EvidenceEvent) -> dict[str, Any]:

@@ -3,7 +3,8 @@
 from collections.abc import Sequence
 
 from tocsin.pipelines.correlation.alerts import GroupAlert
-from tocsin.pipelines.correlation.rules import CorrelationType
+from tocsin.pipelines.correlation.conditions import And, Name, Node, Not, Or
+from tocsin.pipelines.correlation.rules import CorrelationRule, CorrelationType
 from tocsin.pipelines.detection.explain import MatchedItem
 from tocsin.pipelines.detection.rules import RuleInfo
 from tocsin.schemas.events import Event
@@ -53,6 +54,40 @@ def _counted(alert: GroupAlert) -> str:
         case CorrelationType.TEMPORAL | CorrelationType.TEMPORAL_ORDERED:
             return f"the combination of rules held {within}"
     return f"{str(rule.type).removeprefix('value_')} of {field} is {value} {within}"
+
+
+_OPERATORS = {
+    "lt": "less than",
+    "lte": "at most",
+    "gt": "more than",
+    "gte": "at least",
+    "eq": "exactly",
+    "neq": "not",
+}
+
+
+def condition_text(rule: CorrelationRule) -> str:
+    """The condition of a correlation in words: `at least 5`, `a and not (b or c)`, `a then b`."""
+    ids = [reference.rule for reference in rule.references]
+    if rule.expression is not None:
+        return _expression(rule.expression, ids)
+    if rule.sequence:
+        return " then ".join(ids[index] for index in rule.sequence)
+    return " and ".join(
+        f"{_OPERATORS[one.operator]} {one.threshold:.15g}" for one in rule.comparisons
+    )
+
+
+def _expression(node: Node, ids: Sequence[str], *, inner: bool = False) -> str:
+    match node:
+        case Name(index):
+            return ids[index]
+        case Not(operand):
+            return f"not {_expression(operand, ids, inner=True)}"
+        case And(operands) | Or(operands):
+            word = " and " if isinstance(node, And) else " or "
+            text = word.join(_expression(operand, ids, inner=True) for operand in operands)
+            return f"({text})" if inner else text
 
 
 def span_text(micros: int) -> str:

@@ -155,21 +155,19 @@ class _NoObjectError(ValueError):
 
 
 def _event(line: bytes, native: bool) -> Event:
-    """The flat event of a line; most lines hold no object in their object, and are flat."""
+    """The flat event of a line; native Windows events, which name a channel, are flat as they are."""
     event = orjson.loads(line)
     if not isinstance(event, dict):
         raise _NoObjectError("expected a JSON object")
-    if line.find(b"{", 1) < 0:
-        return event
     if native:
+        if "Channel" in event:
+            return event
         source = event.get("logsource")
         if isinstance(source, dict):
             del event["logsource"]
             for name, value in source.items():
                 event[f"logsource.{name}"] = value
-        if dict not in map(type, event.values()):
-            return event
-    return flatten(event)
+    return flatten(event) if dict in map(type, event.values()) else event
 
 
 @contextmanager

@@ -8,6 +8,7 @@ error.
 import os
 import sys
 from collections.abc import Sequence
+from pathlib import Path
 
 import typer
 
@@ -42,10 +43,19 @@ LISTS = ("--rules",)
 
 def main() -> None:
     """Run the command in `sys.argv` and end the process with its exit status."""
+    open_closed_streams()
     status = run(sys.argv[1:])
     if status == INTERRUPTED:
         os._exit(status)  # threads that are deep in native code still are not waited for
     sys.exit(status)
+
+
+def open_closed_streams() -> None:
+    """Give a process that was started without standard streams, as by `>&-`, empty ones."""
+    for name, mode in (("stdin", "r"), ("stdout", "w"), ("stderr", "w")):
+        if getattr(sys, name) is None:
+            stream = Path(os.devnull).open(mode, encoding="utf-8")  # noqa: SIM115  # kept open
+            setattr(sys, name, stream)
 
 
 def run(words: Sequence[str]) -> int:
@@ -68,7 +78,8 @@ def run(words: Sequence[str]) -> int:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return 1
     except OSError as problem:
-        error(f"{problem.filename or 'input'}: {problem.strerror or problem}")
+        place = "" if problem.filename is None else f"{problem.filename}: "
+        error(f"{place}{problem.strerror or problem}")
         return 1
     return 0
 

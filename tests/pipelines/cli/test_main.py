@@ -49,6 +49,34 @@ def test_help_loads_no_runner() -> None:
     assert shown.stdout.splitlines()[-1] == "[]"
 
 
+@pytest.mark.parametrize("streams", ["<&-", ">&-", "2>&-", "<&- >&- 2>&-"])
+def test_closed_standard_streams_are_empty_ones(streams: str) -> None:
+    """As a cron job or a service manager may start it."""
+    code = "from tocsin.pipelines.cli.main import main; main()"
+    command = f'"$0" -c "{code}" parse linux - {streams}'
+    done = subprocess.run(
+        ["/bin/sh", "-c", command, sys.executable],
+        input="Nov 24 10:00:00 gw sshd[7]: Connection closed\n",
+        capture_output=True, text=True, check=False,
+    )  # fmt: skip
+
+    assert (done.returncode, done.stderr) == (0, "")
+
+
+def test_a_reader_that_leaves_ends_the_command_in_silence(tmp_path: Path) -> None:
+    """`| head` gets its lines, and no trace follows them."""
+    line = "Nov 24 10:00:00 gw sshd[7]: Connection closed by 192.0.2.7 port 22\n"
+    (tmp_path / "auth.log").write_text(line * 20_000)
+    code = "from tocsin.pipelines.cli.main import main; main()"
+    done = subprocess.run(
+        ["/bin/sh", "-c", f'"$0" -c "{code}" parse linux auth.log | head -1', sys.executable],
+        cwd=tmp_path, capture_output=True, text=True, check=False,
+    )  # fmt: skip
+
+    assert len(done.stdout.splitlines()) == 1
+    assert done.stderr == ""
+
+
 def test_an_unknown_command_is_status_2(capsys: pytest.CaptureFixture[str]) -> None:
     """A wrong command line is told in one line and ends with 2."""
     assert run(["prase"]) == 2

@@ -155,7 +155,7 @@ class _NoObjectError(ValueError):
 
 
 def _event(line: bytes, native: bool) -> Event:
-    """The flat event of a line; native Windows events, which name a channel, are flat as they are."""
+    """The flat event of a line; native Windows events, which name a channel, are flat already."""
     event = orjson.loads(line)
     if not isinstance(event, dict):
         raise _NoObjectError("expected a JSON object")

@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 from tocsin.pipelines.detection import reference
 from tocsin.pipelines.detection.cache import Memory
 from tocsin.pipelines.detection.match import Matcher
-from tocsin.pipelines.detection.plan import Planner
+from tocsin.pipelines.detection.plan import Finding, Planner
 from tocsin.pipelines.detection.rules import DetectionRule, RuleSet
 from tocsin.schemas.events import Event
 
@@ -40,6 +40,12 @@ class Detector:
             for index, rule in self.matcher.matches(events, lines)
             if not rule.exceptions or not self._excepted(rule, events[index])
         ]
+
+    def stands(self, finding: Finding, event: Event) -> bool:
+        """Whether a finding holds for `event` with what is open settled, and is not excepted."""
+        if finding.open and not self.matcher.holds(finding, event):
+            return False
+        return not self._excepted(finding.rule, event)
 
     def _excepted(self, rule: DetectionRule, event: Event) -> bool:
         exceptions = reference.exceptions(rule, event)

@@ -135,13 +135,13 @@ class Matcher:
     def __init__(self, planner: Planner, memory: Memory, *, native: bool) -> None:
         self.memory = memory
         self._planner = planner
-        self._native = native
+        self.native = native
         self._columns: dict[frozenset[int], Column] = {}
         self._caches: dict[tuple[frozenset[int], bool], ValueCache] = {}
         self._keywords: dict[tuple[frozenset[int], frozenset[int]], Keywords] = {}
         self._lazy: dict[int, LazyAtom] = {}
         self._running: dict[Key, Running] = {}
-        self._classes = self._lookups(
+        self.classes = self._lookups(
             [((name,), atoms) for name, atoms in planner.class_fields.items()]
         )
 
@@ -151,10 +151,10 @@ class Matcher:
         """Each event's index with each rule that holds for it; `lines` are the JSON texts."""
         for index, verdict in self._verdicts(events, lines):
             for finding in verdict:
-                if not finding.open or self._holds(finding, events[index]):
+                if not finding.open or self.holds(finding, events[index]):
                     yield index, finding.rule
 
-    def _holds(self, finding: Finding, event: Event) -> bool:
+    def holds(self, finding: Finding, event: Event) -> bool:
         """Whether the finding holds when the atoms that it left open are settled."""
         settled = (number for number in finding.open if self._settled(number, event))
         return finding.exact(finding.true.union(settled))
@@ -169,17 +169,17 @@ class Matcher:
         self, events: Sequence[Event], lines: Sequence[bytes] | None
     ) -> Iterator[tuple[int, Verdict]]:
         """The index and the verdict of each event that has one."""
-        classes, running = self._classes, self._running
+        classes, running = self.classes, self._running
         for index, event in enumerate(events):
             get = event.get
             try:
                 key = tuple(map(getitem, classes.caches, map(get, classes.names, classes.missing)))
-                plan = running.get(key) or self._run(key)
+                plan = running.get(key) or self.plan_of(key)
                 columns = plan.lookups
                 key = tuple(map(getitem, columns.caches, map(get, columns.names, columns.missing)))
             except TypeError:  # a list or an object, which is no key of a cache
                 key = classes.key(event)
-                plan = running.get(key) or self._run(key)
+                plan = running.get(key) or self.plan_of(key)
                 key = plan.lookups.key(event)
             verdict = plan.verdicts[key]
             if plan.keywords is not None:
@@ -189,7 +189,10 @@ class Matcher:
             if verdict:
                 yield index, verdict
 
-    def _run(self, of_class: Key) -> Running:
+    def plan_of(self, of_class: Key) -> Running:
+        """The plan for events of a class, made if need be."""
+        if of_class in self._running:
+            return self._running[of_class]
         if len(self._running) >= MAX_PLANS:
             self.memory.evicted += len(self._running)
             self._running.clear()
@@ -197,7 +200,7 @@ class Matcher:
             self._caches.clear()
             self._keywords.clear()
             self._lazy.clear()
-            self.memory.forget(keep=self._classes.caches)
+            self.memory.forget(keep=self.classes.caches)
         plan = self._planner.plan(of_class)
         lookups = self._lookups(list(plan.columns.items()))
         verdicts = Verdicts(plan, self.memory)
@@ -229,7 +232,7 @@ class Matcher:
         key = plan.keywords, plan.sought
         if plan.keywords and key not in self._keywords:
             known = self._planner.atoms(plan.keywords)
-            found = Keywords(known, plan.sought, self.memory, native=self._native)
+            found = Keywords(known, plan.sought, self.memory, native=self.native)
             self._keywords[key] = found
         return self._keywords.get(key)
 

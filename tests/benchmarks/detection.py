@@ -243,7 +243,7 @@ def processes(path: Path, detector: Detector) -> None:
 
 def memory(rules: Path, events: Path) -> None:
     """The most that a whole run takes, its program and all rules included (Linux tells)."""
-    words = [sys.executable, "-m", "tocsin.pipelines.cli.main", "rules", "run", "--rules", rules]
+    words = [Path(sys.executable).with_name("tocsin"), "rules", "run", "--rules", rules]
     words += ["--events", events, "--native", "--quiet"]
     most = 0
     with subprocess.Popen(words, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL) as run:

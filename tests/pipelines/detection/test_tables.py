@@ -1,0 +1,117 @@
+"""Tables give the matches of their events."""
+
+import gzip
+from itertools import islice
+
+import orjson
+import pyarrow as pa
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from tocsin.pipelines.detection.detector import compile_rules
+from tocsin.pipelines.detection.load import load_rules
+from tocsin.pipelines.detection.tables import match_table
+from tocsin.schemas.arrow import to_table
+from tocsin.schemas.validation import conform
+
+RULES = """\
+title: A
+id: a
+logsource: {category: test}
+detection: {s: {F|contains: [x, y]}, f: {G: [1, z]}, condition: s and not f}
+---
+title: B
+id: b
+logsource: {category: test, product: one}
+detection: {s: {F|re: '^x.?y$'}, n: {G: null}, condition: s or n}
+---
+title: C
+id: c
+logsource: {category: test}
+detection: {words: [needle, 'a*b'], s: {F|fieldref: G}, condition: words or s}
+---
+title: D
+id: d
+logsource: {product: one}
+detection: {s: {L|cidr: 10.0.0.0/8, H: true}, condition: 1 of s}
+"""
+
+texts = st.sampled_from(
+    ["", "x", "y", "xy", "XzY", "z", "1", "needle", "A needle\n", "a-b", "10.0.0.1", "é"]
+)
+COLUMNS = {
+    "F": (pa.string(), texts),
+    "G": (pa.string(), texts),
+    "N": (pa.int64(), st.integers(-2, 2)),
+    "H": (pa.bool_(), st.booleans()),
+    "L": (pa.list_(pa.string()), st.lists(texts, max_size=2)),
+    "logsource.category": (pa.string(), st.sampled_from(["test", "other"])),
+    "logsource.product": (pa.string(), st.sampled_from(["one", "two"])),
+}
+rows = st.fixed_dictionaries({name: st.none() | values for name, (_, values) in COLUMNS.items()})
+
+
+def told(found):
+    return [(index, rule.info.id) for index, rule in found]
+
+
+@pytest.fixture(scope="module")
+def detector(tmp_path_factory):
+    """Four rules of all that a table has to tell apart."""
+    folder = tmp_path_factory.mktemp("rules")
+    (folder / "rules.yml").write_text(RULES)
+    rules = load_rules([folder], native=True)
+    assert len(rules.detections) == 4
+    return compile_rules(rules)
+
+
+@settings(max_examples=300)
+@given(st.lists(rows, max_size=12), st.integers(0, 12))
+def test_rows_are_events_without_their_nulls(detector, batch, cut):
+    """Of columns of every type, in one chunk or two, as dictionaries or plain."""
+    schema = pa.schema([(name, kind) for name, (kind, _) in COLUMNS.items()])
+    parts = [pa.Table.from_pylist(part, schema) for part in (batch[:cut], batch[cut:])]
+    table = pa.concat_tables(parts)
+    events = [{name: value for name, value in row.items() if value is not None} for row in batch]
+
+    expected = told(detector.match(events))
+    assert told(match_table(detector, table)) == expected
+    at = table.column_names.index("F")
+    encoded = table.set_column(at, "F", table.column("F").dictionary_encode())
+    assert told(match_table(detector, encoded)) == expected
+
+
+def test_an_archive_is_matched_with_what_its_remainder_holds(load):
+    """Vendor fields stand there as JSON."""
+    rule = "title: T\nid: t\nlogsource: {product: windows, service: security}\ndetection: {s: {TargetUserName: ann}, condition: s}\n"
+    events = [
+        {"winlog.channel": "Security", "winlog.event_data.TargetUserName": user}
+        for user in ("bob", "Ann")
+    ]
+    table = to_table([conform(event) for event in events])
+
+    assert told(match_table(compile_rules(load(rule)), table)) == [(1, "t")]
+
+
+@pytest.mark.slow
+def test_recorded_events_by_column(sigmahq):
+    """All public rules on a column of text for each field."""
+    otrf = sigmahq[0].parents[1] / "otrf"
+    with gzip.open(otrf / "windows_200k.jsonl.gz") as lines:
+        read = [orjson.loads(line) for line in islice(lines, 0, None, 40)]
+    events = [
+        {
+            name: value if isinstance(value, str) else orjson.dumps(value).decode()
+            for name, value in event.items()
+        }
+        for event in read
+    ]
+    names = sorted(set().union(*events))
+    table = pa.table({name: [event.get(name) for event in events] for name in names})
+    detector = compile_rules(load_rules(sigmahq, native=True))
+
+    found = told(match_table(detector, table))
+
+    assert found == told(detector.match(events))
+    assert found

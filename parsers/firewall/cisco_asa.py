@@ -12,6 +12,7 @@ from tocsin.parsers.addresses import NUMBERS, TRANSPORTS, count, ip, ip_type, ma
 from tocsin.parsers.context import Context, ParseError
 from tocsin.parsers.firewall.cisco_asa_inspection import INSPECTION
 from tocsin.parsers.firewall.cisco_asa_messages import MESSAGES, PEER, PEER_IN_ANGLES
+from tocsin.parsers.firewall.cisco_asa_vpn import VPN
 from tocsin.parsers.firewall.cisco_ftd import KINDS, set_security_event
 from tocsin.parsers.syslog import envelope_fields, parse_envelope
 from tocsin.parsers.urls import set_url
@@ -34,7 +35,7 @@ _LEVELS = (
     "debugging",
 )
 _CLOCK = re.compile(r"(?:(\d{1,5})d[ :]*)?(\d{1,6})h?:(\d{1,2})m?:(\d{1,2})s?", re.ASCII)
-_MESSAGES = {**MESSAGES, **INSPECTION}
+_MESSAGES = {**MESSAGES, **INSPECTION, **VPN}
 _SERVICES = {"https": 443, "http": 80, "ssh": 22, "telnet": 23}
 
 
@@ -175,6 +176,11 @@ def _text(value: str) -> str | None:
     return value or None
 
 
+def _user(value: str) -> str | None:
+    """A user's name; of a tunnel between sites, ASA gives the peer's address for one."""
+    return None if ip(value) else _text(value)
+
+
 def _port(value: str) -> int | None:
     """A port, which ASA writes as a service's name where it knows one of its own."""
     return _SERVICES.get(value.lower()) or port(value)
@@ -206,5 +212,5 @@ _PLANS: dict[str, tuple[str, Callable[[str], Any]]] = {
     "source_username": ("source.user.name", _text),
     "tls_version": ("tls.version", _tls_version),
     "tunnel_group": ("source.user.group.name", _text),
-    "username": ("user.name", _text),
+    "username": ("user.name", _user),
 }

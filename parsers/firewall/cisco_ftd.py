@@ -86,9 +86,16 @@ def set_security_event(event: Event, id_: str, text: str) -> None:
             converted = plan[1](value)
             if converted is not None:
                 event[plan[0]] = converted
-    if doubtful:
+    if doubtful or not fields:
         event["tags"] = ["parse_partial"]
-        event["error.message"] = f"stands twice: {', '.join(sorted(doubtful))}"
+        event["error.message"] = (
+            f"stands twice: {', '.join(sorted(doubtful))}"
+            if doubtful
+            else "no fields: expected NAME: VALUE, ..."
+        )
+    if fields.get("Message"):
+        # The signature decided, not the access rule that sent the packet to it.
+        event["rule.name"] = fields["Message"]
     _set_verdict(event, fields)
     _set_flow(event)
     if "URL" in fields:
@@ -100,13 +107,14 @@ def set_security_event(event: Event, id_: str, text: str) -> None:
 def _read(text: str) -> tuple[dict[str, str], set[str]]:
     """The pairs of `text`, and the names that stand twice: of those neither value is believed."""
     marks = list(_PAIR.finditer(text))
+    ends = [mark.start() for mark in marks[1:]] + [len(text)]
     fields: dict[str, str] = {}
     doubtful: set[str] = set()
     last = ""
     sent = False
-    for mark, following in zip(marks, [*marks[1:], None], strict=True):
+    for mark, end in zip(marks, ends, strict=False):
         name = mark[1]
-        value = text[mark.end() : following.start() if following else len(text)]
+        value = text[mark.end() : end]
         if name in fields or (sent and name in _ENDS):
             fields[last] += mark[0] + value
             if name not in _ENDS:
@@ -199,7 +207,6 @@ _PLANS: dict[str, tuple[str, Callable[[str], Any]]] = {
     "IngressZone": ("observer.ingress.zone", _text),
     "InitiatorBytes": ("source.bytes", count),
     "InitiatorPackets": ("source.packets", count),
-    "Message": ("rule.description", _text),
     "NAT_InitiatorIP": ("source.nat.ip", ip),
     "NAT_InitiatorPort": ("source.nat.port", port),
     "NAT_ResponderIP": ("destination.nat.ip", ip),

@@ -217,12 +217,14 @@ def run_on_runner(
             raise StreamError(f"the job read nothing within {patience:.0f} s, twice")
         while not stop():
             if PipelineState.is_terminal(result.state):
-                raise StreamError(f"the job ended as {result.state}")
+                raise StreamError(f"the job ended: {_last_words(result)}")
             time.sleep(TURN_SECONDS)
         if options.get_all_options().get("environment_type") == "LOOPBACK":
             result.cancel()
     except (grpc.RpcError, grpc.FutureTimeoutError) as error:
-        raise StreamError(f"the job server does not answer: {error}") from error
+        where = options.get_all_options().get("job_endpoint")
+        said = f"the job server at {where} does not answer: {type(error).__name__}"
+        raise StreamError(said) from error
 
 
 def _begin(
@@ -260,3 +262,11 @@ def _reads(job: StreamJob, consumer: KafkaConsumer, since: str) -> bool:
     except KafkaError as error:
         _LOGGER.warning("Kafka is busy or away: %s: %s", type(error).__name__, error)
         return False
+
+
+def _last_words(result: PipelineResult) -> str:
+    """What the runner says of a job that ended."""
+    try:
+        return str(result.wait_until_finish())
+    except RuntimeError as error:
+        return str(error)

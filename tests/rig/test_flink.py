@@ -303,6 +303,17 @@ def test_a_killed_worker_loses_and_doubles_nothing(
     assert city.documents("dead-letters").keys() == letters
 
 
+def test_a_job_that_fails_is_told_with_the_reason(city: City, flink: Service):
+    """Flink takes no job whose state is to be kept in files and is not told where."""
+    city.deploy()
+    job = plan_job(load_config(city.config, PARSERS), "test")
+    options = ["--runner=PortableRunner", f"--job_endpoint={flink.address}"]
+    options += ["--environment_type=LOOPBACK"]
+
+    with pytest.raises(StreamError, match=r"the job ended: .*[sS]torage"):
+        run_on_runner(job, options, lambda: False, lambda _: None)
+
+
 def test_a_job_that_does_not_begin_is_submitted_again_and_then_given_up(city: City, flink: Service):
     """Nothing listens where its workers should be: Flink tries on, and says nothing of it."""
     city.deploy()

@@ -205,6 +205,9 @@ def _set_network(event: Event, fields: dict[str, str]) -> None:
         event["network.direction"] = "ingress"
     elif egress and not ingress:
         event["network.direction"] = "egress"
+    vlan = count(fields.get("VID", ""))
+    if vlan is not None:
+        event["network.vlan.id"] = str(vlan)
     size = count(fields.get("LEN", ""))
     if size is not None:
         event["network.bytes"] = size

@@ -81,8 +81,6 @@ def parse(text: str, context: Context) -> Event:
         event["observer.name"] = envelope.hostname
     for name, value in fields.items():
         event[ROOT + name] = value
-        if name in _LOCATIONS:
-            _set_location(event, _LOCATIONS[name], value)
         plan = _PLANS.get(name)
         if plan is not None and value not in _UNSET:
             converted = plan[1](value)
@@ -199,7 +197,7 @@ def _set_location(event: Event, side: str, value: str) -> None:
         event[f"{side}.geo.country_name"] = value
 
 
-_LOCATIONS = {"srcloc": "source", "dstloc": "destination"}
+_LOCATIONS = (("srcloc", "source"), ("dstloc", "destination"))
 _COUNTRY_CODE = re.compile(r"[A-Z]{2}", re.ASCII)
 _COUNTRY = re.compile(r"(?!Reserved|Unknown)[A-Z][a-z]+(?:[ .'()-]+[A-Za-z]+)*\.?")
 
@@ -208,13 +206,10 @@ def _set_network(event: Event, fields: dict[str, str]) -> None:
     address = event.get("source.ip") or event.get("destination.ip")
     if address:
         event["network.type"] = ip_type(address)
-    for owner in ("source.user", "destination.user", "user"):
-        domain, found, name = event.get(f"{owner}.name", "").partition("\\")
-        if found and domain and name:
-            event[f"{owner}.domain"], event[f"{owner}.name"] = domain, name
-    for part in ("name", "domain"):
-        if f"source.user.{part}" in event and f"user.{part}" not in event:
-            event[f"user.{part}"] = event[f"source.user.{part}"]
+    for column, side in _LOCATIONS:
+        if fields.get(column):
+            _set_location(event, side, fields[column])
+    _split_users(event)
     for side in ("source", "destination"):
         if f"{side}.nat.ip" not in event:
             event.pop(f"{side}.nat.port", None)
@@ -227,6 +222,18 @@ def _set_network(event: Event, fields: dict[str, str]) -> None:
         end = event["@timestamp"]
         event["event.start"] = format_micros(parse_time(end) - seconds * 1_000_000)
         event["event.end"] = end
+
+
+def _split_users(event: Event) -> None:
+    r"""Of `domain\name`, the name and the domain; who began a session is the event's user, too."""
+    for owner in ("source.user", "destination.user", "user"):
+        domain, found, name = event.get(f"{owner}.name", "").partition("\\")
+        if found and domain and name:
+            event[f"{owner}.domain"], event[f"{owner}.name"] = domain, name
+    if "source.user.name" in event and "user.name" not in event:
+        event["user.name"] = event["source.user.name"]
+        if "source.user.domain" in event:
+            event["user.domain"] = event["source.user.domain"]
 
 
 def _text(value: str) -> str | None:

@@ -38,6 +38,11 @@ _TLS = re.compile(
 )
 _MODSECURITY = re.compile(r"(?:\[[^\]]*\] )?ModSecurity: (?P<verdict>[A-Z]\w+)", re.ASCII)
 _FOUND = re.compile(r'(?<= )\[(?P<name>\w+) "(?P<value>[^"\\]*+(?:\\.[^"\\]*+)*+)"\](?= |$)')
+_REFUSED = re.compile(
+    r"(?:AH0161[78]: )?user (?P<user>\S+)(?:: authentication failure for \"[^\"]*\": "
+    r"(?P<mismatch>Password Mismatch)| (?P<unknown>not found): )",
+    re.ASCII,
+)
 _CODE = re.compile(r"(AH\d{5}): ", re.ASCII)
 _INFORMATIVE = re.compile(r"notice|info|debug|trace[1-8]", re.ASCII)
 _REFERRER = ", referer: "
@@ -122,10 +127,23 @@ def _parse_error(line: str, event: Event, context: Context) -> Event | None:
     _set_client(event, head["client"] or "", with_port=head["module"] is not None)
     if head["client"]:
         _set_finding(event, message)
+        _set_refusal(event, message)
     _, found, referrer = message.rpartition(_REFERRER)
     if found and head["client"]:
         event["http.request.referrer"] = referrer
     return event
+
+
+def _set_refusal(event: Event, message: str) -> None:
+    """What `mod_auth_basic` says of a user whom it refuses."""
+    refused = _REFUSED.match(message)
+    if refused is None:
+        return
+    event["event.category"] = ["authentication", "web"]
+    event["event.action"] = "logon-failed"
+    event["event.outcome"] = "failure"
+    event["event.reason"] = refused["mismatch"] or refused["unknown"]
+    event["user.name"] = refused["user"]
 
 
 def _set_finding(event: Event, message: str) -> None:

@@ -31,6 +31,13 @@ _CONTEXT = re.compile(
     r"(?:, host: \"(?P<host>[^\"]*)\")?"
     r"(?:, referrer: \"(?P<referrer>[^\"]*)\")?"
 )
+_REFUSED = re.compile(
+    r'user "(?P<user>.*)"(?:: (?P<mismatch>password mismatch)|'
+    r' (?P<unknown>was not found) in "[^"]*")',
+    re.DOTALL,
+)
+"""What `ngx_http_auth_basic_module` writes of a user whom it refuses."""
+
 _INFORMATIVE = frozenset({"debug", "info", "notice"})
 
 
@@ -70,6 +77,13 @@ def _set_context(event: Event, message: str) -> None:
         event["error.message"] = "the context after the message is ambiguous or cut off"
         return
     event[ROOT + "message"] = text
+    refused = _REFUSED.fullmatch(text)
+    if refused:
+        event["event.category"] = ["authentication", "web"]
+        event["event.action"] = "logon-failed"
+        event["event.outcome"] = "failure"
+        event["event.reason"] = refused["mismatch"] or refused["unknown"]
+        event["user.name"] = refused["user"]
     for name, value in match.groupdict().items():
         if value:
             event[ROOT + name] = value

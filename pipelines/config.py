@@ -255,6 +255,8 @@ def load_config(path: Path, parsers: Mapping[str, object]) -> Config:
     with path.open("rb") as file:
         try:
             tables = tomllib.load(file)
+        except UnicodeDecodeError as error:
+            raise ConfigError([f"{path}: expected text in UTF-8 ({error})"]) from error
         except tomllib.TOMLDecodeError as error:
             raise ConfigError([f"{path}: {error}"]) from error
     problems: list[str] = []
@@ -286,7 +288,7 @@ def _read_sources(
             continue
         problems += [f"{where}: {key} is missing" for key in REQUIRED if key not in entry]
         if keys.parser and keys.parser not in parsers:
-            problems.append(f"{where}.{_unknown(keys.parser, list(parsers), 'parser')}")
+            problems.append(f"{where}.parser: {_unknown(keys.parser, list(parsers), 'parser')}")
         if keys.name in seen:
             problems.append(f"{where}.name: {keys.name} is the name of another source")
         seen.add(keys.name)

@@ -56,6 +56,18 @@ def test_sources_and_tables_are_read(tmp_path: Path) -> None:
     assert loaded.correlation.lateness == 30 * SECOND
 
 
+def test_a_file_that_is_no_text_is_told(tmp_path: Path) -> None:
+    """One message with the path, as for any other mistake."""
+    path = tmp_path / "tocsin.toml"
+    path.write_bytes(b"\xff\xfe\x00")
+
+    with pytest.raises(config.ConfigError) as raised:
+        config.load_config(path, PARSERS)
+
+    (problem,) = raised.value.problems
+    assert problem.startswith(f"{path}: expected text in UTF-8")
+
+
 @pytest.mark.parametrize(
     ("text", "problem"),
     [
@@ -68,7 +80,7 @@ def test_sources_and_tables_are_read(tmp_path: Path) -> None:
          "least 1, not 0"),
         ('[[source]]\nname = "a"\ntopic = "t"', "source 1: parser is missing"),
         ('[[source]]\nname = "a"\ntopic = "t"\nparser = "fortigat"',
-         "source 1.fortigat: no such parser; did you mean fortigate?"),
+         "source 1.parser: fortigat: no such parser; did you mean fortigate?"),
         ('[[source]]\nname = "a"\ntopic = "t"\nparser = "linux"\norganization = "City Hall"',
          "source 1.organization: expected lower-case letters, digits, - and _, at most 63 of "
          "them, not 'City Hall'"),

@@ -4,7 +4,14 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, NamedTuple
 
-from tocsin.pipelines.correlation.keys import compared_value, group_keys, text_key, text_value
+from tocsin.pipelines.correlation.keys import (
+    SHORT,
+    compared_value,
+    group_keys,
+    short_key,
+    text_key,
+    text_value,
+)
 from tocsin.pipelines.correlation.plan import CorrelationPlan
 from tocsin.pipelines.correlation.rules import (
     NUMERIC_TYPES,
@@ -65,13 +72,15 @@ class Feed:
         group = fields.get(self.one_group)
         if type(group) is not str:
             return None
+        # What `text_key` does, without the call.
+        key = short_key(group) if len(group) <= SHORT else text_key(group)
         if self.one_value is None:
-            return (time, text_key(group), event_id, self.reference_index, None)
+            return (time, key, event_id, self.reference_index, None)
         value = fields.get(self.one_value)
         if type(value) is str:
-            return (time, text_key(group), event_id, self.reference_index, text_value(value))
+            return (time, key, event_id, self.reference_index, text_value(value))
         if type(value) is int:
-            return (time, text_key(group), event_id, self.reference_index, str(value))
+            return (time, key, event_id, self.reference_index, str(value))
         return None
 
     def read(self, fields: Mapping[str, Any]) -> Reading:

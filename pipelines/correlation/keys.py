@@ -33,7 +33,8 @@ GLOBAL_KEY = ""
 MAX_VALUE = 128
 """Characters of a compared value that is kept as it is; command lines have thousands."""
 
-_CACHED = 256
+SHORT = 256
+"""Characters of a text whose key is remembered."""
 
 _ENCODED = "\0"
 _SEVERAL = "\1"
@@ -74,11 +75,11 @@ def group_values(key: str, group_by: Sequence[str]) -> dict[str, Canonical]:
 
 def text_key(text: str) -> str:
     """The text of the canonical form of a text."""
-    return _cached_key(text) if len(text) <= _CACHED else encode(canonical(text))
+    return short_key(text) if len(text) <= SHORT else encode(canonical(text))
 
 
 @lru_cache(maxsize=1 << 17)
-def _cached_key(text: str) -> str:
+def short_key(text: str) -> str:
     """`text_key` of short texts, as a log's values come again and again."""
     return encode(canonical(text))
 

@@ -79,6 +79,12 @@ def temporal() -> tuple[CorrelationPlan, Iterator[Match]]:
     return plan, _matches("a" * 90 + "b" * 9 + "c", groups=100_000, values=1, rate=1_000)
 
 
+def often() -> tuple[CorrelationPlan, Iterator[Match]]:
+    """`temporal` of three rules that holds most of the time in each of 10,000 groups."""
+    plan = _plan(type="temporal", rules=["a", "b", "c"], group_by=["source.ip"], timespan="5m")
+    return plan, _matches("abc", groups=10_000, values=1, rate=1_000)
+
+
 def lone_groups(count: int) -> tuple[CorrelationPlan, Iterator[Match]]:
     """`event_count` where each group has one match."""
     plan, _ = event_count()
@@ -178,7 +184,7 @@ def main(arguments: Sequence[str]) -> None:
     options = parser.parse_args(arguments)
     sys.stdout.write(f"Python {sys.version.split()[0]}, one process, {BATCH} matches a batch\n")
     sys.stdout.write(f"{floor(options.matches)}\n")
-    for case in (event_count, value_count, temporal):
+    for case in (event_count, value_count, temporal, often):
         sys.stdout.write(f"{throughput(case, options.matches)}\n")
     sys.stdout.write(f"{memory(options.groups)}\n")
 

@@ -59,9 +59,9 @@ class Keywords:
         written = [orjson.dumps(run)[1:-1].decode() for run in self._runs]
         return _database([*written, *_ESCAPES], _FOLDED_INTO_ASCII)
 
-    def may_stand(self, events: Iterable[Event]) -> bool:
-        """Whether any of the keywords looked for may stand in any of some events."""
-        texts = (text for event in events for text in _texts(event, self._native))
+    def may_stand_in(self, values: Iterable[Any]) -> bool:
+        """Whether any of the keywords looked for may stand in any of some values of source text."""
+        texts = (text for value in values for text in texts_of(value))
         return self._all_pass or _finds(self._texts, "\0".join(texts))
 
     def signature(self, event: Event, line: bytes | None) -> Signature:

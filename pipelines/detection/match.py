@@ -135,6 +135,7 @@ class Matcher:
     def __init__(self, planner: Planner, memory: Memory, *, native: bool) -> None:
         self.memory = memory
         self._planner = planner
+        self.fields = planner.fields()
         self.native = native
         self._columns: dict[frozenset[int], Column] = {}
         self._caches: dict[tuple[frozenset[int], bool], ValueCache] = {}

@@ -156,6 +156,10 @@ class Planner:
             found[self._atoms.known[number].targets].append(number)
         return {targets: frozenset(each) for targets, each in found.items()}
 
+    def fields(self) -> frozenset[str]:
+        """The event fields that rules look at; keywords and references look at others as well."""
+        return frozenset(name for atom in self._atoms.known for name in atom.targets)
+
     def atom(self, number: int) -> Atom:
         """The atom of that number."""
         return self._atoms.known[number]

@@ -17,9 +17,10 @@ import numpy.typing as npt
 import pyarrow as pa
 
 from tocsin.pipelines.detection.cache import MISSING
-from tocsin.pipelines.detection.columns import NOTHING, Signature
+from tocsin.pipelines.detection.columns import Signature
 from tocsin.pipelines.detection.detector import Detector
-from tocsin.pipelines.detection.match import Lookups, Running
+from tocsin.pipelines.detection.keywords import Keywords
+from tocsin.pipelines.detection.match import Lookups
 from tocsin.pipelines.detection.plan import Verdict
 from tocsin.pipelines.detection.rules import DetectionRule
 from tocsin.pipelines.detection.source_text import is_source
@@ -58,14 +59,21 @@ class _TableMatcher:
     def __init__(self, detector: Detector, table: pa.Table) -> None:
         self._detector = detector
         self._matcher = detector.matcher
-        self._rows = table.num_rows
-        self._columns = {name: _encoded(table, name) for name in table.column_names}
+        self._table = table
+        self._names = frozenset(table.column_names)
+        self._columns: dict[str, Encoded] = {}
+        self._holding: dict[Keywords, dict[int, Signature]] = {}
+
+    def _column(self, name: str) -> Encoded:
+        if name not in self._columns:
+            self._columns[name] = _encoded(self._table, name)
+        return self._columns[name]
 
     def matches(self) -> Iterator[tuple[int, DetectionRule]]:
-        every = np.arange(self._rows)
+        every = np.arange(self._table.num_rows)
         for key, rows in self._groups(self._matcher.classes, every):
             running = self._matcher.plan_of(key)
-            keywords = self._keywords(running, rows)
+            keywords = self._keywords(running.keywords)
             for signatures, same in self._groups(running.lookups, rows):
                 verdict = running.verdicts[signatures]
                 if verdict:
@@ -109,9 +117,9 @@ class _TableMatcher:
             start = end
 
     def _signed(self, name: str, look_up: Any, rows: Numbers) -> Signed:
-        column = self._columns.get(name)
-        if column is None:
+        if name not in self._names:
             return Signed(np.zeros(len(rows), np.int64), [look_up(MISSING)])
+        column = self._column(name)
         used, places = np.unique(column.codes[rows], return_inverse=True)
         numbers: dict[Signature, int] = {}
         by_code = [
@@ -119,42 +127,47 @@ class _TableMatcher:
         ]
         return Signed(np.asarray(by_code, np.int64)[places], list(numbers))
 
-    def _keywords(self, running: Running, rows: Numbers) -> dict[int, Signature]:
+    def _keywords(self, keywords: Keywords | None) -> dict[int, Signature]:
         """The rows in which keywords stand, with the atoms that are true of them."""
-        if running.keywords is None:
+        if keywords is None:
             return {}
-        holding: set[int] = set()
-        for name, column in self._columns.items():
-            if name == "event.original" or is_source(name, self._matcher.native):
-                codes = column.codes[rows]
-                used = ((code, column.values[code]) for code in np.unique(codes).tolist())
-                texts = {code: {name: value} for code, value in used if value is not MISSING}
-                may_stand = running.keywords.may_stand
-                if may_stand(texts.values()):
-                    wanted = [code for code, text in texts.items() if may_stand((text,))]
-                    holding.update(rows[np.isin(codes, wanted)].tolist())
-        found = {row: running.keywords.signature(self._event(row), None) for row in holding}
-        return {row: signature for row, signature in found.items() if signature != NOTHING}
+        if keywords not in self._holding:
+            rows: set[int] = set()
+            for name in self._names:
+                if name == "event.original" or is_source(name, self._matcher.native):
+                    rows.update(_rows_with(keywords, self._column(name)))
+            signed = ((row, keywords.signature(self._event(row), None)) for row in rows)
+            self._holding[keywords] = {row: found for row, found in signed if found}
+        return self._holding[keywords]
 
     def _event(self, row: int) -> Event:
-        values = ((name, each.values[each.codes[row]]) for name, each in self._columns.items())
+        columns = ((name, self._column(name)) for name in self._table.column_names)
+        values = ((name, each.values[each.codes[row]]) for name, each in columns)
         return {name: value for name, value in values if value is not MISSING}
+
+
+def _rows_with(keywords: Keywords, column: Encoded) -> list[int]:
+    """The rows in whose value in a column keywords may stand."""
+    values = column.values[:-1]
+    if not keywords.may_stand_in(values):
+        return []
+    codes = [code for code, value in enumerate(values) if keywords.may_stand_in((value,))]
+    found: list[int] = np.flatnonzero(np.isin(column.codes, codes)).tolist()
+    return found
 
 
 def _encoded(table: pa.Table, name: str) -> Encoded:
     column = table.column(name)
-    kind = column.type
-    if pa.types.is_dictionary(kind):
-        column, kind = column.cast(kind.value_type), kind.value_type
+    kind = column.type.value_type if pa.types.is_dictionary(column.type) else column.type
     if pa.types.is_string(kind) or pa.types.is_integer(kind) or pa.types.is_boolean(kind):
-        encoded = column.combine_chunks().dictionary_encode()
+        encoded = column.dictionary_encode().unify_dictionaries().combine_chunks()
+        if isinstance(encoded, pa.ChunkedArray):  # which it stays where there is no chunk
+            return Encoded(np.zeros(0, np.int64), [MISSING])
         values = encoded.dictionary.to_pylist()
         codes = encoded.indices.fill_null(len(values)).to_numpy().astype(np.int64)
         return Encoded(codes, [*values, MISSING])
-    events = to_events(table.select([name]))
-    return Encoded(
-        np.arange(len(events)), [*(event.get(name, MISSING) for event in events), MISSING]
-    )
+    found = [event.get(name, MISSING) for event in to_events(table.select([name]))]
+    return Encoded(np.arange(len(found)), [*found, MISSING])
 
 
 def _combined(columns: Sequence[Signed], rows: int) -> Numbers:

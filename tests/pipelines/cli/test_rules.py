@@ -186,3 +186,17 @@ def test_migrate_names_what_is_no_rule(tmp_path: Path, capfd: pytest.CaptureFixt
     told = capfd.readouterr()
     assert f"{tmp_path / 'broken.yml'}:2: not YAML" in told.err
     assert "event_count" in told.out
+
+
+def test_check_warns_of_what_may_mean_something_else(
+    tmp_path: Path, capfd: pytest.CaptureFixture[str]
+) -> None:
+    """A warning names file and line, and does not make the check fail."""
+    (tmp_path / "few.yml").write_text(
+        f"{RULE}---\ntitle: Few\ncorrelation: {{type: event_count, timespan: 5m,"
+        " rules: [22222222-2222-4222-8222-222222222222], condition: {lt: 3}}\n"
+    )
+
+    assert run(["rules", "check", str(tmp_path)]) == 0
+    told = capfd.readouterr().err
+    assert f"warning: {tmp_path / 'few.yml'}:9: a condition with lt, lte or neq" in told

@@ -106,23 +106,22 @@ def set_security_event(event: Event, id_: str, text: str) -> None:
 
 def _read(text: str) -> tuple[dict[str, str], set[str]]:
     """The pairs of `text`, and the names that stand twice: of those neither value is believed."""
-    marks = list(_PAIR.finditer(text))
-    ends = [mark.start() for mark in marks[1:]] + [len(text)]
-    fields: dict[str, str] = {}
+    starts: list[tuple[str, int, int]] = []
+    named: set[str] = set()
     doubtful: set[str] = set()
-    last = ""
     sent = False
-    for mark, end in zip(marks, ends, strict=False):
+    for mark in _PAIR.finditer(text):
         name = mark[1]
-        value = text[mark.end() : end]
-        if name in fields or (sent and name in _ENDS):
-            fields[last] += mark[0] + value
+        if name in named or (sent and name in _ENDS):
+            # Such a pair belongs to the value that it stands in.
             if name not in _ENDS:
                 doubtful.add(name)
         else:
-            fields[name] = value
-            last = name
+            named.add(name)
+            starts.append((name, mark.start(), mark.end()))
             sent = sent or name in _SENT_BY_CLIENTS
+    ends = [start for _, start, _ in starts[1:]] + [len(text)]
+    fields = {name: text[start:end] for (name, _, start), end in zip(starts, ends, strict=False)}
     return fields, doubtful
 
 

@@ -18,7 +18,8 @@ from tocsin.schemas.events import Event
 
 ROOT = "iptables."
 
-_PACKET = re.compile(r"(?:IN=\S* OUT=|ARP HTYPE=)")
+_PACKET = re.compile(r"(?:IN=\S{0,32} OUT=|ARP HTYPE=)")
+"""Names of interfaces have 15 characters at most; the bound keeps the search linear."""
 _UPTIME = re.compile(r"\[ *(\d+\.\d+)\] ?", re.ASCII)
 _UBIQUITI = re.compile(r"\[([^\]]+)-([0-9]+|default)-([ADR])\]")
 _WORDS = re.compile(r"[A-Za-z]+")

@@ -79,7 +79,7 @@ _AUTHENTICATION_FACILITIES = frozenset({4, 10})
 
 _REPEATED = re.compile(r"message repeated (\d{1,9}) times: \[ ?(.*)\]", re.DOTALL)
 _SEVERITY = re.compile(r"(error|fatal|warning|debug1|info): ")
-_PACKET = re.compile(r"IN=\S* OUT=\S* .*SRC=")
+_PACKET = re.compile(r"IN=\S{0,32} OUT=\S{0,32} (?=[A-Z])")
 _UPTIME = re.compile(r"\[ *\d+\.\d+\] ")
 _LEVELS = {"fatal": "critical", "debug1": "debug"}
 

@@ -44,3 +44,29 @@ def test_what_is_no_message_of_asa_is_refused(text):
     """IOS and others have message ids of another form."""
     with pytest.raises(ParseError, match="expected %ASA-LEVEL-ID"):
         parse(text, CONTEXT)
+
+
+AGENTS = st.lists(
+    st.sampled_from(
+        ["curl", ", ", "SrcIP: 6.6.6.6", "DstIP: 6.6.6.6", "Protocol: udp", "SrcPort: 1", ": ",
+         "AccessControlRuleAction: Allow", "User: root"]
+    )
+).map("".join)  # fmt: skip
+
+
+@given(AGENTS)
+def test_a_user_agent_does_not_forge_the_ends_of_a_connection(agent):
+    """What Threat Defense wrote before the first text of a client counts."""
+    text = (
+        "%FTD-1-430003: AccessControlRuleAction: Block, SrcIP: 192.0.2.1, DstIP: 192.0.2.2, "
+        f"SrcPort: 40000, DstPort: 80, Protocol: tcp, User: ada, UserAgent: {agent}"
+    )
+
+    event = parse(text, CONTEXT)
+
+    assert event["source.ip"] == "192.0.2.1"
+    assert event["source.port"] == 40000
+    assert event["destination.ip"] == "192.0.2.2"
+    assert event["network.transport"] == "tcp"
+    assert event["event.type"] == ["connection", "end", "denied"]
+    assert event.get("user.name", "ada") == "ada"

@@ -43,12 +43,16 @@ def progress_bar(total: int, what: str = "reading") -> Iterator[Callable[[int], 
 
 
 def print_alerts(alerts: tuple[Alert, ...], most: int | None = None) -> None:
-    """The alerts as a table on standard output: time, level, rule, entity, reason."""
+    """The alerts as a table on standard output: time, level, rule, entity, reason.
+
+    An alert is a line, cut to the width; whole they stand in the results and the report.
+    """
     console = _console()
-    table = Table(box=None, pad_edge=False, header_style="bold")
-    for column in ("time", "level", "rule", "entity"):
-        table.add_column(column, no_wrap=column != "rule")
-    table.add_column("reason", ratio=1)
+    table = Table(box=None, pad_edge=False, header_style="bold", expand=True)
+    table.add_column("time", width=19)
+    table.add_column("level", width=8)
+    for column, ratio in (("rule", 4), ("entity", 3), ("reason", 4)):
+        table.add_column(column, ratio=ratio, no_wrap=True)
     shown = alerts if most is None else alerts[:most]
     for alert in shown:
         found = alert.document
@@ -59,11 +63,17 @@ def print_alerts(alerts: tuple[Alert, ...], most: int | None = None) -> None:
             Text(level, STYLES.get(level, "")),
             safe(rule["name"]),
             safe(entity(found)),
-            safe(found["event"]["reason"]),
+            safe(_evidence(found["event"]["reason"], rule["name"])),
         )
     console.print(table)
     if len(shown) < len(alerts):
         console.print(f"… and {len(alerts) - len(shown)} more")
+
+
+def _evidence(reason: str, rule: str) -> str:
+    """`reason` without the `rule` and entity that it begins with, as these have columns."""
+    after = reason.removeprefix(rule)
+    return reason if after == reason else after.partition(": ")[2] or reason
 
 
 def save_report(

@@ -37,6 +37,7 @@ from tocsin.pipelines.detection.required import is_rare, required_literals
 from tocsin.schemas.values import fold, is_number
 
 START, END = "\x02", "\x03"
+NUL = "\x00"
 
 CHUNK = 4096
 """Characters that the automaton is given at a time."""
@@ -125,15 +126,20 @@ class LiteralSearch:
     @cached_property
     def _database(self) -> "hyperscan.Database":
         database = hyperscan.Database()
-        count = len(self._needles)
+        given = [number for number, each in enumerate(self._needles) if NUL not in each]
         database.compile(
-            expressions=[each.encode() for each in self._needles],
-            ids=range(count),
-            elements=count,
-            flags=[hyperscan.HS_FLAG_SINGLEMATCH] * count,
+            expressions=[self._needles[number].encode() for number in given],
+            ids=given,
+            elements=len(given),
+            flags=[hyperscan.HS_FLAG_SINGLEMATCH] * len(given),
             literal=True,
         )
         return database
+
+    @cached_property
+    def _with_nul(self) -> list[int]:
+        """The needles that Hyperscan is not given, as its binding ends a literal at NUL."""
+        return [number for number, each in enumerate(self._needles) if NUL in each]
 
     @cached_property
     def _whole(self) -> int:
@@ -155,7 +161,9 @@ class LiteralSearch:
         count = 0
         for start in range(0, len(text), CHUNK):
             if count > MAX_HITS or self._pieces > MAX_PIECES or self._whole < CHUNK:
-                self._database.scan(text.encode(), match_event_handler=_collect, context=found)
+                if len(self._with_nul) < len(self._needles):
+                    self._database.scan(text.encode(), match_event_handler=_collect, context=found)
+                found.update([each for each in self._with_nul if self._needles[each] in text])
                 break
             piece = text[start : start + CHUNK + self._overlap]
             hits = self._automaton.find_matches_as_indexes(piece, overlapping=True)

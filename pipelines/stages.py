@@ -34,6 +34,10 @@ from tocsin.schemas.validation import conform
 ECS_VERSION = "9.1.0"
 RECORD_BYTES = 1 << 20
 
+HISTORY_LIMITS = Limits(group=2_000_000, total=2_000_000)
+"""A history has no other groups to protect from a large one: a rule without group-by holds an hour
+of all its matches in one."""
+
 HISTORY_STEP = 50_000
 """Matches of a history between two moves of time: fewer cost time, more hold longer."""
 
@@ -217,14 +221,13 @@ def correlate_history(
     engine: Engine,
     *,
     share: Share | None = None,
-    limits: Limits | None = None,
+    limits: Limits = HISTORY_LIMITS,
 ) -> Correlated:
     """The alerts of correlations over `matches`, in any order, taken to be the whole history.
 
     Time moves on behind them step by step, so that no more is held at once than live. With a
     `share` only the alerts of its groups are told.
     """
-    limits = limits or Limits()
     correlator = Correlator(engine.correlations, limits=limits, share=share)
     ordered = sorted(matches, key=attrgetter("time"))
     size = min(HISTORY_STEP, limits.total // 8 + 1)

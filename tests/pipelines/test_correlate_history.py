@@ -96,6 +96,20 @@ def test_a_history_longer_than_the_state_comes_out_whole(spec: EngineSpec) -> No
     assert (EVICTED, "often") not in small.uncounted
 
 
+def test_one_group_may_be_the_whole_history(spec: EngineSpec) -> None:
+    """300,000 matches of one user and host within half an hour are all counted."""
+    fields = {"user.name": "x", "host.name": "h"}
+    matches = [
+        Match("city", "a", f"e{number}", number * 6_000, fields) for number in range(300_000)
+    ]
+
+    done = stages.correlate_history(matches, spec.load())
+
+    often = [alert for alert in done.alerts if alert.document["rule"]["id"] == "often"]
+    assert sum(alert.document["tocsin"]["count"] for alert in often) > 300_000
+    assert not any("capped" in alert.document["tocsin"] for alert in done.alerts)
+
+
 def test_what_had_to_make_room_is_told(spec: EngineSpec) -> None:
     """A state too small for one horizon gives marked alerts and counts what it lost."""
     done = stages.correlate_history(history(), spec.load(), limits=Limits(total=100))

@@ -1,7 +1,6 @@
 """`tocsin demo`: a day of a small city, with nothing else installed."""
 
 import os
-import shutil
 from pathlib import Path
 from typing import Annotated
 
@@ -38,7 +37,6 @@ def demo(
     from tocsin.pipelines.inputs import plan_units  # noqa: PLC0415
     from tocsin.pipelines.transforms import EngineSpec  # noqa: PLC0415
 
-    shutil.rmtree(out / "logs", ignore_errors=True)
     note(f"writing a day of logs to {out / 'logs'}")
     manifest = generate(out, seed)
     units, _ = plan_units([file.path for file in manifest.files], manifest.source_of, manifest.end)

@@ -81,10 +81,13 @@ def test_a_file_of_unknown_format_is_asked_about(
 def test_the_demo_is_the_same_bytes_in_two_folders(
     tmp_path: Path, capfd: pytest.CaptureFixture[str]
 ) -> None:
-    """Same seed, same alerts.ndjson, whatever the folder and the number of processes."""
+    """Same seed, same alerts.ndjson, whatever the folder, what stands in it, and the processes."""
     digests = []
     for name, workers in (("one", "1"), ("two", "2")):
+        (tmp_path / name / "logs").mkdir(parents=True)
+        (tmp_path / name / "logs" / "mine.log").write_text("somebody's own")
         assert run(["demo", "--out", str(tmp_path / name), "--workers", workers]) == 0
+        assert (tmp_path / name / "logs" / "mine.log").exists()
         content = (tmp_path / name / "alerts.ndjson").read_bytes()
         digests.append(hashlib.blake2b(content).hexdigest())
         assert str(tmp_path).encode() not in content

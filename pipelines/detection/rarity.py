@@ -26,13 +26,13 @@ def _likelihood(predicate: Predicate) -> float:
     """Longer texts are rarer, though program names and directories not as much as they are long."""
     match predicate:
         case Equals(text):
-            return 0.5 if not text else 0.02
+            return 0.5 if not text else 0.03
         case Contains(text):
-            return max(0.001, 0.6 ** len(text))
+            return max(0.0001, 0.6 ** len(text))
         case EndsWith(text):
-            return max(0.01, 0.7 ** len(text))
+            return max(0.03, 0.7 ** len(text))
         case StartsWith(text):
-            return max(0.05, 0.8 ** len(text))
+            return max(0.1, 0.8 ** len(text))
         case Like(segments):
             return max(0.001, 0.6 ** sum(len(part) for segment in segments for part in segment))
         case Matches() | InNetwork():

@@ -76,9 +76,8 @@ def alert_lines(lines: Iterable[Line], name: str, engine: Engine, errors: list[s
         for line in batch:
             try:
                 events.append(identified(line))
-            except (KeyError, TypeError, ValueError) as error:
-                reason = "no @timestamp" if isinstance(error, KeyError) else f"@timestamp: {error}"
-                errors.append(f"{name}:{line.number}: {reason}")
+            except ValueError as error:
+                errors.append(f"{name}:{line.number}: {error}")
         found = stages.detect(events, engine)
         for alert in found.alerts:
             known = alerts.setdefault(alert.id, alert)
@@ -108,11 +107,21 @@ def _order_of_match(match: Match) -> tuple[int, bytes]:
 
 
 def identified(line: Line) -> Event:
-    """The event of `line` with what identity needs; raises KeyError or ValueError for its time."""
+    """The event of `line` with what identity needs; raises ValueError with key and reason."""
     event = dict(line.event)
-    event["@timestamp"] = format_micros(parse_time(event["@timestamp"]))
-    event.setdefault("event.id", f"line-{line.number}")
-    event.setdefault("organization.name", "default")
+    if "@timestamp" not in event:
+        raise ValueError("no @timestamp")
+    try:
+        event["@timestamp"] = format_micros(parse_time(event["@timestamp"]))
+    except (TypeError, ValueError, OverflowError) as error:
+        raise ValueError(f"@timestamp: {error}") from error
+    for name, default in (("event.id", f"line-{line.number}"), ("organization.name", "default")):
+        value = event.get(name)
+        if isinstance(value, int | float):
+            value = str(value)
+        if value is not None and not isinstance(value, str):
+            raise ValueError(f"{name}: expected text, not a {type(value).__name__}")
+        event[name] = default if value is None else value
     return event
 
 

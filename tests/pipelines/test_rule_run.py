@@ -123,3 +123,27 @@ def test_events_may_be_compressed(tmp_path: Path) -> None:
 
     with rule_run.open_events(path) as stream:
         assert stream.read() == line(0)
+
+
+def test_ids_that_are_no_text_stop_nothing(engine: Engine) -> None:
+    """A number is read as its text; what can be no id costs its line only, which is named."""
+    events = [
+        b'{"@timestamp":"2026-11-24T10:00:00Z","event.outcome":"failure","user.name":"a",%b}\n'
+        % rest
+        for rest in (
+            b'"event.id":7',
+            b'"event.id":"x"',
+            b'"event.id":["x"]',
+            b'"event.id":null',
+            b'"organization.name":{}',
+        )
+    ]
+    errors: list[str] = []
+
+    (alert,) = rule_run.alert_lines(lines(b"".join(events), []), "f", engine, errors).alerts
+
+    assert alert.document["tocsin"]["count"] == 3
+    assert errors == [
+        "f:3: event.id: expected text, not a list",
+        "f:5: organization.name: expected text, not a dict",
+    ]

@@ -33,7 +33,7 @@ bench: $(VENV)/.installed  ## the benchmarks, figures on standard output
 up: $(VENV)/.installed  ## Kafka and Elasticsearch on this machine, without Docker
 	$(BIN)/python deploy/local/services.py up
 
-down:  ## stop what `make up` started
+down: $(VENV)/.installed  ## stop what `make up` started
 	$(BIN)/python deploy/local/services.py down
 
 format: $(VENV)/.installed

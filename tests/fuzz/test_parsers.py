@@ -108,8 +108,10 @@ def test_time_grows_no_faster_than_the_line(name: str):
     for head in sorted(heads):
         for piece in [*PIECES, "a=", 'a="', '" ', ' "', "[1", "a: ", "a, ", ": ", " [", '\\"']:
             small = seconds(name, head + piece * (LARGE // len(piece)))
-            large = seconds(name, head + piece * (4 * LARGE // len(piece)))
-            assert large < max(0.25, 12 * small), (head, piece)
+            hostile = head + piece * (4 * LARGE // len(piece))
+            most = max(0.25, 12 * small)
+            # A busy machine makes any one measurement long, but not four.
+            assert any(seconds(name, hostile) < most for _ in range(4)), (head, piece)
 
 
 def seconds(name: str, text: str) -> float:

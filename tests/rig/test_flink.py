@@ -273,7 +273,9 @@ def test_flink_gives_what_a_backfill_gives(city: City, flink: Service, logs: Pat
     wait_until(lambda: city.alerts() == alerts, lambda: differing(city.alerts(), alerts))
 
     assert city.documents("events").keys() == events
-    assert city.documents("dead-letters").keys() == letters
+    wait_until(
+        lambda: city.documents("dead-letters").keys() == letters, lambda: f"missing {letters}"
+    )
     assert len(events) > 5000
     assert len(alerts) > 10
     assert len(letters) == 1
@@ -300,7 +302,9 @@ def test_a_killed_worker_loses_and_doubles_nothing(
     assert killed
     assert pool.workers() - killed
     assert city.documents("events").keys() == events
-    assert city.documents("dead-letters").keys() == letters
+    wait_until(
+        lambda: city.documents("dead-letters").keys() == letters, lambda: f"missing {letters}"
+    )
 
 
 def test_a_job_that_fails_is_told_with_the_reason(city: City, flink: Service):

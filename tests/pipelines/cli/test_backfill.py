@@ -12,6 +12,12 @@ import pytest
 
 from tocsin.pipelines.cli.main import run
 
+INTERRUPTIBLE = (
+    "import signal; signal.signal(signal.SIGINT, signal.default_int_handler);"
+    "from tocsin.pipelines.cli.main import main; main()"
+)
+"""The command, also where tests were started in the background, which ignores interrupts."""
+
 LINE = "Nov 24 10:00:00 gw sshd[7]: Failed password for root from 192.0.2.7 port 22 ssh2\n"
 
 
@@ -52,7 +58,7 @@ def test_an_interrupt_in_the_midst_is_status_130_without_a_trace(tmp_path: Path)
     out = tmp_path / "out"
     words = ["backfill", tmp_path / "linux.log", "--out", out, "--workers", "1"]
     process = subprocess.Popen(
-        [sys.executable, "-c", "from tocsin.pipelines.cli.main import main; main()", *words],
+        [sys.executable, "-c", INTERRUPTIBLE, *words],
         stdout=subprocess.PIPE, stderr=subprocess.PIPE,
     )  # fmt: skip
     until = time.monotonic() + 60

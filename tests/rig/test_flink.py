@@ -182,7 +182,7 @@ class City:
         Fails where one id stands in two indices.
         """
         found: dict[str, dict[str, Any]] = {}
-        query = {"query": {"term": {"organization.name": self.organization}}}
+        query = {"query": {"match_phrase": {"organization.name": self.organization}}}
         try:
             self.client.indices.refresh(index=f"tocsin-{kind}*")
             for hit in scan(self.client, index=f"tocsin-{kind}*", query=query, size=2000):

@@ -12,7 +12,7 @@ from concurrent.futures import FIRST_EXCEPTION, Future, ProcessPoolExecutor, wai
 from contextlib import contextmanager
 from multiprocessing import active_children, get_context, parent_process
 from threading import Thread
-from typing import TypeVar
+from typing import Any, TypeVar
 
 Share = TypeVar("Share")
 Done = TypeVar("Done")
@@ -62,6 +62,29 @@ def run_shares(
     return [share.result() for share in running]
 
 
+def map_forked(
+    work: Callable[[Share], Done], shares: Sequence[Share], processes: int
+) -> Iterator[Done]:
+    """What `work` gives of each share, in their order, by processes that inherit `work` as it is.
+
+    Nothing has to be loaded or sent, so that large plans are shared. The starter may have no
+    threads
+    that hold locks. Raises what one of them raised, BrokenProcessPool where one died.
+    """
+    others = active_children()
+    with ProcessPoolExecutor(processes, get_context("fork"), _inherit, (work,)) as pool:
+        try:
+            with _interrupts_held():
+                running = [pool.submit(_do_inherited, share) for share in shares]
+            for share in running:
+                yield share.result()
+        except BaseException:
+            for process in active_children():
+                if process not in others:
+                    process.kill()
+            raise
+
+
 def run_aside(work: Callable[[], Done]) -> Done:
     """What `work` gives, done in a thread of its own; raises what it raised.
 
@@ -93,6 +116,20 @@ def _interrupts_held() -> Iterator[None]:
 def _begin(progress: Callable[[int], None]) -> None:
     tell_through(progress)
     Thread(target=_end_with_starter, daemon=True).start()
+
+
+_inherited: list[Callable[[Any], Any]] = []
+"""In a forked process: the work, as it was when the process was forked."""
+
+
+def _inherit(work: Callable[[Any], Any]) -> None:
+    _inherited[:] = [work]
+    Thread(target=_end_with_starter, daemon=True).start()
+
+
+def _do_inherited(share: Any) -> Any:
+    (work,) = _inherited
+    return work(share)
 
 
 def _end_with_starter() -> None:

@@ -8,14 +8,15 @@ import gc
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
+from functools import partial
 from itertools import islice
-from multiprocessing import get_context
 from pathlib import Path
 from typing import BinaryIO
 
 import orjson
 
 from tocsin.pipelines.detection.detector import Detector
+from tocsin.pipelines.processes import map_forked
 from tocsin.pipelines.rule_run import open_events
 from tocsin.schemas.events import DepthError, Event, flatten
 
@@ -75,22 +76,12 @@ def _matched_by_processes(
     size = path.stat().st_size
     step = max(1, min(PART, -(-size // workers)))
     parts = [Part(path, start, min(start + step, size)) for start in range(0, size, step)]
-    with get_context("fork").Pool(workers, _take_over, (detector, native)) as pool:
-        yield from pool.imap(_match_part, parts)
+    if parts:
+        with _without_collections():
+            yield from map_forked(partial(_match_part, detector, native), parts, workers)
 
 
-_inherited: list[tuple[Detector, bool]] = []
-"""In a process of the pool: what it matches with, as it was when the process was forked."""
-
-
-def _take_over(detector: Detector, native: bool) -> None:
-    _inherited.append((detector, native))
-    gc.freeze()
-    gc.disable()
-
-
-def _match_part(part: Part) -> Matched:
-    ((detector, native),) = _inherited
+def _match_part(detector: Detector, native: bool, part: Part) -> Matched:
     whole = Matched(0, [], [])
     lines = 0
     with part.path.open("rb") as stream:

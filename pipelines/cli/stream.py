@@ -4,7 +4,8 @@ import logging
 import signal
 import socket
 import time
-from contextlib import closing, suppress
+from collections.abc import Iterator
+from contextlib import closing, contextmanager, suppress
 from dataclasses import asdict
 from functools import partial
 from pathlib import Path
@@ -25,6 +26,7 @@ from tocsin.pipelines.cli.terminal import document, error, note
 from tocsin.pipelines.config import Config
 
 if TYPE_CHECKING:
+    from tocsin.pipelines.engine import Engine
     from tocsin.pipelines.streaming import Stop
 
 
@@ -57,28 +59,43 @@ def stream(
     tocsin stream --config tocsin.toml --until-idle --json
     tocsin stream --config tocsin.toml --runner PortableRunner -- --job_endpoint=flink:8099
     """
-    from tocsin.pipelines.engine import load_engine  # noqa: PLC0415
-    from tocsin.pipelines.metrics import (  # noqa: PLC0415
-        ALERTS,
-        MATCHES,
-        Counters,
-        accounts,
-        total,
-    )
-    from tocsin.pipelines.streaming import Stop, StreamError, run_stream  # noqa: PLC0415
-
     if runner is None and beam_options:
         raise typer.BadParameter(f"{beam_options[0]}: options of Beam's need --runner")
     if runner is not None and (until_idle or as_json):
         raise typer.BadParameter("--until-idle and --json are a worker's, not a runner's")
+    with _stopped_by_signals() as stop:
+        settings = read_config(config)
+        if not settings.sources:
+            raise typer.BadParameter(
+                f"{config or 'the default configuration'} names no [[source]]",
+                param_hint="--config",
+            )
+        if runner is None:
+            _run_worker(settings, f"{socket.gethostname()}-{index}", stop, until_idle, as_json)
+        else:
+            _run_graph(settings, stop, [f"--runner={runner}", *(beam_options or ())])
+
+
+@contextmanager
+def _stopped_by_signals() -> Iterator["Stop"]:
+    """A wish to end that SIGTERM and SIGINT express, as long as the context holds."""
+    from tocsin.pipelines.streaming import Stop  # noqa: PLC0415
+
     stop = Stop()
-    for number in (signal.SIGTERM, signal.SIGINT):
-        signal.signal(number, lambda *_: stop.request())
-    settings = read_config(config)
-    if not settings.sources:
-        raise typer.BadParameter(
-            f"{config or 'the default configuration'} names no [[source]]", param_hint="--config"
-        )
+    before = {
+        number: signal.signal(number, lambda *_: stop.request())
+        for number in (signal.SIGTERM, signal.SIGINT)
+    }
+    try:
+        yield stop
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)
+
+
+def _load(settings: Config) -> "Engine":
+    from tocsin.pipelines.engine import load_engine  # noqa: PLC0415
+
     engine = load_engine(
         [Path(name) for name in settings.rules.directories],
         exclude=settings.rules.exclude,
@@ -86,11 +103,23 @@ def stream(
     )
     for refusal in engine.refusals:
         error(str(refusal))
-    if runner is not None:
-        _run_graph(settings, stop, [f"--runner={runner}", *(beam_options or ())])
-        return
+    return engine
+
+
+def _run_worker(
+    settings: Config, instance: str, stop: "Stop", until_idle: bool, as_json: bool
+) -> None:
+    from tocsin.pipelines.metrics import (  # noqa: PLC0415
+        ALERTS,
+        MATCHES,
+        Counters,
+        accounts,
+        total,
+    )
+    from tocsin.pipelines.streaming import StreamError, run_stream  # noqa: PLC0415
+
+    engine = _load(settings)
     counters = Counters()
-    instance = f"{socket.gethostname()}-{index}"
     try:
         run_stream(
             settings, engine, instance, stop, counters=counters, alarm=error, until_idle=until_idle
@@ -117,6 +146,8 @@ def _run_graph(settings: Config, stop: "Stop", arguments: list[str]) -> None:
     from tocsin.pipelines.stream import plan_job, run_on_runner  # noqa: PLC0415
     from tocsin.pipelines.streaming import StreamError  # noqa: PLC0415
 
+    # Each worker of the graph loads the rules again; what is refused is to be told here.
+    _load(settings)
     logging.basicConfig(format="tocsin: %(message)s")
     # Beam warns of every option that only the runner knows, and passes it on.
     logging.getLogger("apache_beam.options.pipeline_options").setLevel(logging.ERROR)

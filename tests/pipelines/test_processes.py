@@ -6,23 +6,28 @@ import subprocess
 import sys
 import time
 from collections.abc import Iterator
+from concurrent.futures.process import BrokenProcessPool
 from pathlib import Path
 
 import pytest
 
-from tocsin.pipelines.processes import run_shares, tell
+from tocsin.pipelines.processes import map_forked, run_shares, tell
 
 SCRIPT = """
 import sys, time
 from pathlib import Path
-from tocsin.pipelines.processes import run_shares
+from tocsin.pipelines.processes import map_forked, run_shares
 
 def work(path: Path) -> None:
     path.touch()
     time.sleep(120)
 
 if __name__ == "__main__":
-    run_shares(work, [Path(name) for name in sys.argv[1:]], print)
+    shares = [Path(name) for name in sys.argv[2:]]
+    if sys.argv[1] == "spawned":
+        run_shares(work, shares, print)
+    else:
+        list(map_forked(work, shares, len(shares)))
 """
 SECONDS = 30
 
@@ -47,14 +52,14 @@ def wait_until_none(group: int) -> None:
         time.sleep(0.05)
 
 
-@pytest.fixture
-def sharing(tmp_path: Path) -> Iterator[subprocess.Popen[str]]:
+@pytest.fixture(params=["spawned", "forked"])
+def sharing(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[subprocess.Popen[str]]:
     """A process with two that share its work and have begun, in a group of their own."""
     script = tmp_path / "sharing.py"
     script.write_text(SCRIPT)
     marks = [tmp_path / "first", tmp_path / "second"]
     process = subprocess.Popen(
-        [sys.executable, script, *marks],
+        [sys.executable, script, request.param, *marks],
         stderr=subprocess.PIPE, text=True, start_new_session=True,
     )  # fmt: skip
     until = time.monotonic() + SECONDS
@@ -89,6 +94,38 @@ def test_the_failure_of_one_ends_the_others() -> None:
         run_shares(time.sleep, [120, -1], lambda _: None)
 
     assert time.monotonic() - begun < 60
+
+
+def test_forked_processes_inherit_the_work() -> None:
+    """Nothing is sent to them but shares, so that a closure does; results come in order."""
+    table = {2: "two", 3: "three"}
+
+    assert list(map_forked(lambda share: table[share], [3, 2, 3], 2)) == ["three", "two", "three"]
+
+
+def test_the_failure_of_a_forked_process_ends_the_others() -> None:
+    """A process that dies is told like one that raises; nobody waits for it forever."""
+    begun = time.monotonic()
+
+    with pytest.raises(ValueError, match="non-negative"):
+        list(map_forked(time.sleep, [-1, 120], 2))
+    with pytest.raises(BrokenProcessPool):
+        list(map_forked(lambda code: os._exit(code) if code else time.sleep(120), [9, 0], 2))
+
+    assert time.monotonic() - begun < 60
+
+
+def test_forked_processes_end_though_their_starter_answers_sigterm_otherwise() -> None:
+    """They inherit its handlers, and a handler that only notes the wish to end must not hold them."""
+    before = signal.signal(signal.SIGTERM, lambda *_: None)
+    try:
+        results = map_forked(time.sleep, [0, 120], 2)
+        next(results)
+        begun = time.monotonic()
+        results.close()
+        assert time.monotonic() - begun < 60
+    finally:
+        signal.signal(signal.SIGTERM, before)
 
 
 @pytest.mark.parametrize("whole_group", [True, False], ids=["Ctrl-C", "kill -INT"])

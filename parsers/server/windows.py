@@ -6,12 +6,13 @@ ECS fields are added by the plan of its channel and event id.
 
 from collections.abc import Mapping
 from functools import lru_cache
+from gc import is_tracked
 from typing import Any
 
 import orjson
 
 from tocsin.parsers.context import Context, ParseError
-from tocsin.parsers.server.windows_channels import UNKNOWN, plans
+from tocsin.parsers.server.windows_channels import meaning
 from tocsin.parsers.server.windows_plans import apply
 from tocsin.parsers.server.windows_shapes import depth_exceeds, read
 from tocsin.parsers.server.windows_values import integer, utc_text
@@ -29,7 +30,6 @@ _LEVELS = {
     "5": "verbose",
 }
 _XML = ("<Event", "<?xml")
-_CONTAINERS = frozenset({dict, list})
 _AUDIT_SUCCESS = 1 << 53
 _AUDIT_FAILURE = 1 << 52
 
@@ -50,29 +50,28 @@ def parse(text: str, context: Context) -> Event:
         event["host.name"] = host
     keywords = event.get("winlog.keywords")
     if keywords is not None:
-        outcome = _outcome(str(keywords))
+        outcome = _outcome(keywords if isinstance(keywords, str | int) else str(keywords))
         if outcome is not None:
             event["event.outcome"] = outcome
-    chosen = UNKNOWN
-    if reading.code is not None:
-        chosen = plans(reading.channel, reading.provider).get(reading.code, UNKNOWN)
-    apply(chosen, event, reading.data)
+    constants, plan = meaning(reading.channel, reading.provider, reading.code)
+    event.update(constants)
+    apply(plan, event, reading.data)
     _set_time(event, reading.times, context)
     return event
 
 
 def _load(text: str) -> Any:
-    if not text.startswith(("{", *_XML)):
-        text = _unwrap(text)
-    if text.startswith("<"):
-        return read_xml(text)
+    if not text.startswith("{"):
+        if not text.startswith(_XML):
+            text = _unwrap(text)
+        if text.startswith("<"):
+            return read_xml(text)
     try:
         document = orjson.loads(text)
     except orjson.JSONDecodeError as error:
         raise ParseError(f"JSON line {error.lineno}, column {error.colno}: {error.msg}") from error
-    # Most events are flat; looking at types in C costs half of what walking them does.
-    flat = isinstance(document, dict) and _CONTAINERS.isdisjoint(map(type, document.values()))
-    if not flat and depth_exceeds(document, MAX_DEPTH):
+    # The garbage collector tracks no dict of mere scalars: most events need not be looked through.
+    if is_tracked(document) and depth_exceeds(document, MAX_DEPTH):
         raise ParseError(f"JSON nested deeper than {MAX_DEPTH} levels")
     return document
 
@@ -87,8 +86,9 @@ def _unwrap(text: str) -> str:
 
 
 @lru_cache(maxsize=1024)
-def _outcome(keywords: str) -> str | None:
+def _outcome(keywords: str | int) -> str | None:
     """What the audit keywords say: bits of a 64-bit number, or their rendered names."""
+    keywords = str(keywords)
     bits = integer(keywords)
     if bits is not None:
         if bits & _AUDIT_FAILURE:

@@ -330,3 +330,23 @@ def plans(channel: str, provider: str) -> dict[int, Plan]:
     if found is None and channel.lower() == "system" and not provider:
         found = _SYSTEM
     return _NONE if found is None else found
+
+
+@lru_cache(maxsize=1024)
+def meaning(channel: str, provider: str, code: int | None) -> tuple[Event, Plan]:
+    """What every event of `channel`, `provider` and event id says: its fields, and its plan."""
+    chosen = UNKNOWN if code is None else plans(channel, provider).get(code, UNKNOWN)
+    fields: Event = {
+        "event.module": "windows",
+        "event.dataset": f"windows.{values.slug(channel or provider)}",
+        "event.kind": chosen.kind,
+    }
+    if provider:
+        fields["event.provider"] = provider
+    if code is not None:
+        fields["winlog.event_id"], fields["event.code"] = code, str(code)
+    if chosen.action is not None:
+        fields["event.action"] = chosen.action
+    if chosen.outcome is not None:
+        fields["event.outcome"] = chosen.outcome
+    return fields, chosen

@@ -35,15 +35,10 @@ def plan(
 
 
 def apply(chosen: Plan, event: Event, data: Mapping[str, Any]) -> None:
-    """Write classification and fields of `chosen` into `event` from the source's `data`."""
-    event["event.kind"] = chosen.kind
-    if chosen.action is not None:
-        event["event.action"] = chosen.action
+    """Write categories, types and fields of `chosen` into `event` from the source's `data`."""
     if chosen.category:
         event["event.category"] = [*chosen.category]
         event["event.type"] = [*chosen.type]
-    if chosen.outcome is not None:
-        event["event.outcome"] = chosen.outcome
     for name, write in chosen.steps:
         value = data.get(name)
         if value is not None and value not in ("-", ""):

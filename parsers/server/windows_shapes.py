@@ -9,7 +9,7 @@ from collections.abc import Iterator, Mapping
 from typing import Any, NamedTuple
 
 from tocsin.parsers.context import ParseError
-from tocsin.parsers.server.windows_values import integer, slug
+from tocsin.parsers.server.windows_values import integer
 from tocsin.schemas.events import DepthError, Event, flatten
 
 _DATA = "winlog.event_data."
@@ -313,17 +313,10 @@ def _code(value: Any) -> int | None:
 def _reading(
     event: Event, data: Mapping[str, Any], code: int | None, times: tuple[Any, ...]
 ) -> Reading:
-    """The reading of `event`; its channel and provider as text, and what follows from them."""
+    """The reading of `event`; its channel and provider as text."""
     channel, provider = event.get("winlog.channel"), event.get("winlog.provider_name")
     channel = channel if isinstance(channel, str) else ""
     provider = provider if isinstance(provider, str) else ""
     if code is None and not channel and not provider:
         raise ParseError("no Windows event: neither event id nor channel nor provider")
-    event["event.module"] = "windows"
-    event["event.dataset"] = f"windows.{slug(channel or provider)}"
-    if provider:
-        event["event.provider"] = provider
-    if code is not None:
-        event["winlog.event_id"] = code
-        event["event.code"] = str(code)
     return Reading(event, data, channel, provider, code, times)

@@ -11,12 +11,9 @@ from functools import lru_cache
 from typing import NamedTuple
 
 _CACHED = 8192
-_LONGEST_CACHED = 8192
-"""Longer texts seldom repeat and would fill the memory; an encoded command is some 6,000."""
 
 _INTEGER = re.compile(r"0[xX][0-9a-fA-F]{1,16}|-?[0-9]{1,19}", re.ASCII)
-_ARGUMENT = re.compile(r'(?:[^\s"]++|"[^"]*+"?)++')
-_HASH = re.compile(r"[0-9A-Fa-f]{32,128}", re.ASCII)
+_HEXADECIMAL = "0123456789abcdef"
 _NUMBER_DATA = re.compile(
     r"([DQ])WORD \((0x[0-9a-fA-F]{1,8})(?:-(0x[0-9a-fA-F]{1,8}))?\)", re.ASCII
 )
@@ -45,7 +42,9 @@ def utc_text(text: str) -> str | None:
         moment = datetime.fromisoformat(text)
     except ValueError:
         return None
-    if text[4:8:3] == "--" and text[19:20] == "." and (len(text) == 23 or text[23:] == "Z"):
+    size = len(text)
+    millis = size == 23 or (size == 24 and text[23] == "Z")
+    if millis and text[19] == "." and text[4] == "-" and text[7] == "-":
         # Sysmon's `2020-06-10 02:50:54.631` and its like: checked above, so cut and paste will do.
         return f"{text[:10]}T{text[11:23]}000Z"
     if moment.tzinfo is not None and moment.tzinfo is not UTC:
@@ -84,13 +83,11 @@ def split_path(path: str) -> Path:
     return Path(path, name, path[:cut] if cut > 0 else None, extension if dot and stem else None)
 
 
-@lru_cache(maxsize=_CACHED)
 def base_name(path: str) -> str:
     """The last component of `path`."""
-    return split_path(path).name
+    return path.replace("/", "\\").rpartition("\\")[2]
 
 
-@lru_cache(maxsize=_CACHED)
 def split_account(account: str) -> tuple[str | None, str]:
     r"""Domain and name of `DOMAIN\name`; a name without a domain has None."""
     domain, separator, name = account.partition("\\")
@@ -100,12 +97,12 @@ def split_account(account: str) -> tuple[str | None, str]:
 @lru_cache(maxsize=_CACHED)
 def hashes(text: str) -> tuple[tuple[str, str], ...]:
     """Algorithm (lower case) and digest (lower case) of each part of Sysmon's `SHA1=…,MD5=…`."""
-    pairs = (part.partition("=") for part in text.split(","))
-    return tuple(
-        (name.strip().lower(), digest.lower())
-        for name, _, digest in pairs
-        if _HASH.fullmatch(digest) and digest.strip("0")
-    )
+    found = []
+    for part in text.lower().split(","):
+        name, _, digest = part.partition("=")
+        if 32 <= len(digest) <= 128 and not digest.strip(_HEXADECIMAL) and digest.strip("0"):
+            found.append((name.strip(), digest))
+    return tuple(found)
 
 
 _HIVES: Mapping[str, str] = {
@@ -151,16 +148,26 @@ def registry_data(text: str) -> tuple[str, list[str]]:
 
 def arguments(command_line: str) -> list[str]:
     """The arguments of a Windows command line: split at blanks outside quotes, quotes dropped."""
-    if len(command_line) > _LONGEST_CACHED:
-        return list(_split_arguments(command_line))
-    return list(_known_arguments(command_line))
-
-
-def _split_arguments(command_line: str) -> tuple[str, ...]:
-    return tuple(part.replace('"', "") for part in _ARGUMENT.findall(command_line))
-
-
-_known_arguments = lru_cache(maxsize=_CACHED)(_split_arguments)
+    if '"' not in command_line:
+        return command_line.split()
+    found: list[str] = []
+    pieces: list[str] = []  # of the argument that has not ended yet
+    for place, text in enumerate(command_line.split('"')):
+        if place % 2:  # between quotes
+            pieces.append(text)
+        elif text:
+            words = text.split()
+            if not text[0].isspace():
+                pieces.append(words.pop(0))
+            if pieces and (words or text[-1].isspace()):
+                found.append("".join(pieces))
+                pieces = []
+            if words and not text[-1].isspace():
+                pieces.append(words.pop())
+            found += words
+    if pieces:
+        found.append("".join(pieces))
+    return found
 
 
 @lru_cache(maxsize=1024)

@@ -12,7 +12,6 @@ from typing import Any
 import orjson
 
 from tocsin.parsers.context import Context, ParseError
-from tocsin.parsers.server.windows_channels import meaning
 from tocsin.parsers.server.windows_plans import apply
 from tocsin.parsers.server.windows_shapes import depth_exceeds, read
 from tocsin.parsers.server.windows_values import integer, utc_text
@@ -36,8 +35,7 @@ _AUDIT_FAILURE = 1 << 52
 
 def parse(text: str, context: Context) -> Event:
     """One Windows event to one ECS event; ParseError where `text` holds none."""
-    reading = read(_load(text))
-    event = reading.event
+    event, data, plan, times = read(_load(text))
     level = event.get("winlog.level")
     if level is not None and "log.level" not in event:
         name = _LEVELS.get(str(level))
@@ -49,14 +47,12 @@ def parse(text: str, context: Context) -> Event:
     if host and isinstance(host, str):
         event["host.name"] = host
     keywords = event.get("winlog.keywords")
-    if keywords is not None:
-        outcome = _outcome(keywords if isinstance(keywords, str | int) else str(keywords))
+    if keywords is not None and plan.outcome is None:
+        outcome = _outcome(keywords if isinstance(keywords, int) else str(keywords))
         if outcome is not None:
             event["event.outcome"] = outcome
-    constants, plan = meaning(reading.channel, reading.provider, reading.code)
-    event.update(constants)
-    apply(plan, event, reading.data)
-    _set_time(event, reading.times, context)
+    apply(plan, event, data)
+    _set_time(event, times, context)
     return event
 
 
@@ -70,7 +66,6 @@ def _load(text: str) -> Any:
         document = orjson.loads(text)
     except orjson.JSONDecodeError as error:
         raise ParseError(f"JSON line {error.lineno}, column {error.colno}: {error.msg}") from error
-    # The garbage collector tracks no dict of mere scalars: most events need not be looked through.
     if is_tracked(document) and depth_exceeds(document, MAX_DEPTH):
         raise ParseError(f"JSON nested deeper than {MAX_DEPTH} levels")
     return document
@@ -102,6 +97,8 @@ def _outcome(keywords: str | int) -> str | None:
 def _set_time(event: Event, times: tuple[Any, ...], context: Context) -> None:
     """`@timestamp`: the first of the source's times that is one, else the record time."""
     for value in times[:3]:
+        if value is None:
+            continue
         if isinstance(value, str):
             time = utc_text(value) or parse_epoch(value)
         elif isinstance(value, int) and not isinstance(value, bool):

@@ -46,16 +46,10 @@ def _context(event: Event, value: Any) -> None:
     if not isinstance(value, str):
         return
     for line in value.splitlines():
-        name, content = _context_line(line)
-        write = _CONTEXT.get(name) if content else None
-        if write is not None:
+        name, _, content = line.partition("=")
+        write = _CONTEXT.get(name.strip())
+        if write is not None and (content := content.strip()):
             write(event, content)
-
-
-@lru_cache(maxsize=8192)
-def _context_line(line: str) -> tuple[str, str]:
-    name, _, value = line.partition("=")
-    return name.strip(), value.strip()
 
 
 _CONTEXT = {

@@ -5,10 +5,13 @@ that EVTX readers print as JSON, and Windows' own XML, which is read into that t
 own data keeps names, text, nulls and empties of its source under `winlog.event_data`.
 """
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
+from gc import is_tracked
 from typing import Any, NamedTuple
 
 from tocsin.parsers.context import ParseError
+from tocsin.parsers.server.windows_channels import meaning
+from tocsin.parsers.server.windows_plans import Plan
 from tocsin.parsers.server.windows_values import integer
 from tocsin.schemas.events import DepthError, Event, flatten
 
@@ -17,16 +20,14 @@ _USER_DATA = "winlog.user_data."
 
 
 class Reading(NamedTuple):
-    """One Windows event: its fields so far, and its own data by name for the plans.
+    """One Windows event: its fields so far, and its own data by name for its plan.
 
     `times` are the candidates for event time, best first, as the source wrote them.
     """
 
     event: Event
     data: Mapping[str, Any]
-    channel: str
-    provider: str
-    code: int | None
+    plan: Plan
     times: tuple[Any, ...]
 
 
@@ -75,7 +76,6 @@ _FLAT_FIELDS: dict[str, str] = {
 """System fields by the names of Windows' own schema; each has its own target."""
 
 _ALIASES = (
-    ("EventId", "winlog.event_id"),
     ("SourceName", "winlog.provider_name"),
     ("ProviderGuid", "winlog.provider_guid"),
     ("Hostname", "winlog.computer_name"),
@@ -91,18 +91,29 @@ def _name(key: str) -> str:
     return key if all(key.split(".")) else key.replace(".", "_") or "_"
 
 
-class _Targets(dict[str, str]):
-    """Where a key of a flat event goes; what is no system field is the event's own data."""
+_TARGETS = dict(_FLAT_FIELDS)
+"""Where the keys of flat events go; what is no system field is the event's own data."""
+_TARGETS_OF_DATA: dict[str, str] = {}
 
-    def __missing__(self, key: str) -> str:
+
+def _put(event: Event, document: Mapping[str, Any], targets: dict[str, str]) -> None:
+    """Put values of `document` under their `targets`, which learn the names that they meet."""
+    try:
+        for key, value in document.items():
+            event[targets[key]] = value
+    except KeyError:
+        for key, value in document.items():
+            event[_target(key, targets)] = value
+
+
+def _target(key: str, targets: dict[str, str]) -> str:
+    target = targets.get(key)
+    if target is None:
         target = _DATA + _name(key)
-        if len(self) < 10_000:  # more names than all of Windows' manifests have in use
-            self[key] = target
-        return target
-
-
-_TARGETS = _Targets(_FLAT_FIELDS)
-_TARGETS_OF_DATA = _Targets()
+        # More and longer names than all of Windows' manifests have in use would be an attack.
+        if len(targets) < 10_000 and len(key) <= 256:
+            targets[key] = target
+    return target
 
 
 def _read_flat(document: dict[str, Any]) -> Reading:
@@ -110,18 +121,22 @@ def _read_flat(document: dict[str, Any]) -> Reading:
     if isinstance(own, dict):
         document = {**document, **dict(_named_data(own))}
         del document["EventData"]
-    event = {_TARGETS[key]: value for key, value in document.items()}
+    code = _code(document.get("EventID", document.get("EventId")))
+    provider = document.get("Provider_Name", document.get("SourceName"))
+    fields, plan = _meaning(document.get("Channel"), provider, code)
+    event = fields.copy()
+    _put(event, document, _TARGETS)
     for name, target in _ALIASES:
         if name in document and target not in event:
             event[target] = document[name]
-    code = _code(event.pop("winlog.event_id", None))
+    _set_code(event, code)
     times = (
         document.get("UtcTime"),
         document.get("TimeCreated"),
         document.get("@timestamp"),
         document.get("EventTime"),
     )
-    return _reading(event, document, code, times)
+    return Reading(event, document, plan, times)
 
 
 _WRITTEN_LATER = ("event.id", "event.original", "event.ingested", "ecs.version")
@@ -172,7 +187,7 @@ def _read_tree(tree: Mapping[str, Any]) -> Reading:
             event[field] = value
     own = tree.get("EventData")
     data: dict[str, Any] = dict(_named_data(own)) if own is not None else {}
-    event.update({_TARGETS_OF_DATA[name]: value for name, value in data.items()})
+    _put(event, data, _TARGETS_OF_DATA)
     for name, value in _user_data(tree.get("UserData")):
         event[_USER_DATA + _name(name)] = value
         data.setdefault(name, value)
@@ -285,38 +300,52 @@ def _render(event: Event, rendering: Mapping[str, Any]) -> None:
         event["event.action"] = task
 
 
-_CONTAINERS = (dict, list)
-
-
 def depth_exceeds(document: Any, limit: int) -> bool:
-    """Whether objects and lists of a JSON `document` are nested deeper than `limit`."""
-    layer = [document] if isinstance(document, dict | list) else []
-    for _ in range(limit):
-        inner: list[Any] = []
-        for node in layer:
-            children = node.values() if isinstance(node, dict) else node
-            inner += [child for child in children if type(child) in _CONTAINERS]
-        if not inner:
+    """Whether objects and lists of a JSON `document` are nested deeper than `limit`.
+
+    The garbage collector tracks whatever holds an object or a list, so that mere scalars, which
+    most events are made of, need not be looked through.
+    """
+    layer = [document] if is_tracked(document) else []
+    for _ in range(limit - 1):
+        if not layer:
             return False
-        layer = inner
-    return True
+        layer = [child for node in layer for child in filter(is_tracked, _children(node))]
+    return any(isinstance(child, dict | list) for node in layer for child in _children(node))
+
+
+def _children(node: dict[str, Any] | list[Any]) -> Iterable[Any]:
+    return node.values() if isinstance(node, dict) else node
 
 
 def _code(value: Any) -> int | None:
     if isinstance(value, dict):
         value = value.get("#text", value.get("Value"))
-    if isinstance(value, str):
-        return integer(value)
-    return value if isinstance(value, int) and not isinstance(value, bool) else None
+    if isinstance(value, int):
+        return None if isinstance(value, bool) else value
+    return integer(value) if isinstance(value, str) else None
+
+
+def _set_code(event: Event, code: int | None) -> None:
+    if code is None:
+        event.pop("winlog.event_id", None)
+    else:
+        event["winlog.event_id"] = code
 
 
 def _reading(
     event: Event, data: Mapping[str, Any], code: int | None, times: tuple[Any, ...]
 ) -> Reading:
-    """The reading of `event`; its channel and provider as text."""
-    channel, provider = event.get("winlog.channel"), event.get("winlog.provider_name")
+    """The reading of `event`, with the fields that follow from what it says it is."""
+    fields, plan = _meaning(event.get("winlog.channel"), event.get("winlog.provider_name"), code)
+    event.update(fields)
+    return Reading(event, data, plan, times)
+
+
+def _meaning(channel: Any, provider: Any, code: int | None) -> tuple[Event, Plan]:
+    """Fields and plan of events of `channel`, `provider` and `code`; ParseError without any."""
     channel = channel if isinstance(channel, str) else ""
     provider = provider if isinstance(provider, str) else ""
     if code is None and not channel and not provider:
         raise ParseError("no Windows event: neither event id nor channel nor provider")
-    return Reading(event, data, channel, provider, code, times)
+    return meaning(channel, provider, code)

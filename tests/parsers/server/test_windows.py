@@ -16,7 +16,7 @@ from tocsin.parsers.context import Context, ParseError
 from tocsin.parsers.server import windows_channels
 from tocsin.parsers.server.windows import parse
 from tocsin.parsers.server.windows_plans import Plan
-from tocsin.parsers.server.windows_values import arguments, registry_data, registry_path
+from tocsin.parsers.server.windows_values import arguments, hashes, registry_data, registry_path
 from tocsin.pipelines.connectors.evtx import read_evtx
 from tocsin.schemas.fields import FIELDS
 
@@ -63,6 +63,62 @@ def test_the_events_own_data_keeps_every_value_as_it_is(own: dict):
             for key, value in event.items()
             if key.startswith("winlog.event_data.")
         } == own
+
+
+SYSTEM_FIELDS = {
+    "Computer": "winlog.computer_name",
+    "EventRecordID": "winlog.record_id",
+    "Provider_Name": "winlog.provider_name",
+    "Task": "winlog.task",
+    "Message": "message",
+}
+ALIASES = {
+    "SourceName": "winlog.provider_name",
+    "Hostname": "winlog.computer_name",
+    "ComputerName": "winlog.computer_name",
+    "RecordNumber": "winlog.record_id",
+}
+keys = st.sampled_from([*SYSTEM_FIELDS, *ALIASES, "EventId", "a..b", "c.d", ""]) | names
+values = scalars | st.lists(scalars, max_size=2) | st.dictionaries(names, scalars, max_size=2)
+numbers = st.integers(0, 70_000)
+
+
+@given(
+    st.dictionaries(keys, values, max_size=12),
+    st.dictionaries(names.map("X".__add__), scalars, max_size=3),
+    numbers | numbers.map(str),
+    st.data(),
+)
+def test_flat_events_read_as_name_by_name(
+    fields: dict, own: dict, number: int | str, data: st.DataObject
+):
+    """Whatever names were met before, in whichever order, each value is where its name belongs."""
+    document = {"Channel": "Acme/Admin", "EventID": number, "EventData": own, **fields}
+    document = dict(data.draw(st.permutations(list(document.items()))))
+    expected = {
+        "@timestamp": "2026-11-24T12:00:00.000000Z",
+        "event.code": str(number),
+        "event.dataset": "windows.acme_admin",
+        "event.kind": "event",
+        "event.module": "windows",
+        "winlog.channel": "Acme/Admin",
+        "winlog.event_id": int(number),
+    }
+    for key, value in fields.items():
+        name = {"a..b": "a__b", "": "_"}.get(key, key)
+        expected[SYSTEM_FIELDS.get(key, f"winlog.event_data.{name}")] = value
+    expected |= {f"winlog.event_data.{key}": value for key, value in own.items()}
+    for alias, field in ALIASES.items():
+        if alias in fields:
+            expected.setdefault(field, fields[alias])
+    for field, copy in (
+        ("winlog.provider_name", "event.provider"),
+        ("winlog.computer_name", "host.name"),
+    ):
+        if expected.get(field) and isinstance(expected[field], str):
+            expected[copy] = expected[field]
+
+    assert parse(orjson.dumps(document).decode(), CONTEXT) == expected
 
 
 def test_forwarders_names_fill_in_for_the_schemas_and_stay_themselves():
@@ -176,6 +232,61 @@ def test_names_that_could_not_nest_are_changed():
 def test_a_command_line_splits_at_blanks_outside_quotes():
     """Quotes group and vanish; one that nothing closes holds all the rest."""
     assert arguments('a "b c" d"e f"g "h') == ["a", "b c", "de fg", "h"]
+
+
+@given(st.text(st.sampled_from('"" ab\t\u3000'), max_size=30))
+def test_a_command_line_splits_as_character_by_character(line: str):
+    """A quote opens or closes, even an empty argument; a blank outside ends one."""
+    found: list[str] = []
+    argument, quoted = None, False
+    for character in line:
+        if character == '"':
+            argument, quoted = argument or "", not quoted
+        elif quoted or not character.isspace():
+            argument = (argument or "") + character
+        elif argument is not None:
+            found.append(argument)
+            argument = None
+    if argument is not None:
+        found.append(argument)
+
+    assert arguments(line) == found
+
+
+@pytest.mark.parametrize(
+    ("digests", "expected"),
+    [
+        ("MD5=ABCDEF0123456789ABCDEF0123456789", {"md5": "abcdef0123456789abcdef0123456789"}),
+        (f"SHA1={'0' * 40}", {}),
+        ("MD5=ABC,SHA1=", {}),
+        (f"MD5={'g' * 32},IMPHASH={'1' * 32}", {"imphash": "1" * 32}),
+        (f"MD5={'1' * 32}\n", {}),
+    ],
+)
+def test_digests_are_hexadecimal_and_not_all_zeros(digests: str, expected: dict):
+    """Lower case with the algorithm's name; what is no digest is left out."""
+    assert dict(hashes(digests)) == expected
+
+
+def test_events_share_no_list():
+    """Whoever adds a category to one event leaves the next as it was."""
+    line = '{"Channel":"Security","EventID":4624}'
+    parse(line, CONTEXT)["event.category"].append("host")
+
+    assert parse(line, CONTEXT)["event.category"] == ["authentication"]
+
+
+@pytest.mark.parametrize("levels", [64, 65])
+def test_depth_counts_every_object_and_list(levels: int):
+    """64 levels are read, one more is refused, whichever way they are made."""
+    inner = levels - 1
+    for opening, scalar, closing in (("[", "1", "]"), ('{"a":', "1", "}"), ("[", "", "]")):
+        text = f'{{"EventID":1,"x":{opening * inner}{scalar}{closing * inner}}}'
+        if levels > 64:
+            with pytest.raises(ParseError, match="deeper than 64"):
+                parse(text, CONTEXT)
+        else:
+            assert "winlog.event_data.x" in parse(text, CONTEXT)
 
 
 def test_registry_paths_name_hive_and_key():

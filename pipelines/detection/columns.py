@@ -3,9 +3,8 @@
     value  "C:\\Windows\\cmd.exe"  ──▶  signature  {7, 31, 94}
 
 The **signature** of a value is the set of atoms that are true of it, and of the lazy ones that are
-open. Equal signatures are one
-object, so that tuples of them are compared by identity, and a value's signature is worked out once
-(`cache`).
+open. Equal signatures are one object, so that tuples of them are compared by identity; a value's
+signature is worked out once (`cache`).
 """
 
 from collections import defaultdict
@@ -26,9 +25,15 @@ from tocsin.pipelines.detection.ir import (
     Predicate,
     Reference,
 )
-from tocsin.pipelines.detection.literals import LiteralSearch, holds_marks, marked, needles_of
+from tocsin.pipelines.detection.literals import (
+    END,
+    START,
+    LiteralSearch,
+    holds_marks,
+    needles_of,
+)
 from tocsin.pipelines.detection.reference import address_of, elements, satisfies, text_of
-from tocsin.schemas.values import canonical, fold, is_number, shortest
+from tocsin.schemas.values import canonical, clean, fold, is_number, shortest
 
 Signature = frozenset[int]
 
@@ -100,7 +105,8 @@ class Column:
     def signature(self, value: Any) -> Signature:
         """The atoms that are true of a field's `value`, which may be `MISSING`."""
         if isinstance(value, str):
-            return self._scalar(value)
+            text = value if value.isascii() else clean(value)
+            return self._of_text(text, value)
         if value is MISSING:
             return self._absent
         if value is None:
@@ -110,31 +116,41 @@ class Column:
             inside = list(elements(value))
             if not value or None in inside:
                 found |= self._null
-            return found.union(*map(self._scalar, inside))
-        return found if isinstance(value, dict) else self._scalar(value)
+            return found.union(*map(self._of_scalar, inside))
+        return found if isinstance(value, dict) else self._of_scalar(value)
 
-    def _scalar(self, value: Any) -> Signature:
+    def _of_scalar(self, value: Any) -> Signature:
         text = text_of(value)
         if text is None:
             return self._present | (self._booleans[value] if isinstance(value, bool) else NOTHING)
+        return self._of_text(text, value)
+
+    def _of_text(self, text: str, value: Any) -> Signature:
+        """The signature of a string or number `value`, which is compared as `text`."""
         folded = fold(text)
-        exact = NOTHING
-        if self._exact:
-            key = shortest(folded) if folded[-1:].isdigit() and is_number(folded) else folded
-            exact = self._exact.get(key, NOTHING)
-        hits = self._search.find(marked(folded))
+        exact = self._equal(folded) if self._exact else NOTHING
+        hits = self._search.find(f"{START}{folded}{END}")
         found = exact, hits, self._expressions.find(text)
-        if self._is_plain and not holds_marks(folded):
-            known = self._known.get(found)
-            if known is None:
-                if len(self._known) > MAX_KNOWN:
-                    self._known.clear()
-                known = self._known[found] = self._together(found)
-            return known
+        if not self._is_plain or START in folded or END in folded:
+            return self._confirmed(value, folded, found)
+        known = self._known.get(found)
+        if known is None:
+            if len(self._known) > MAX_KNOWN:
+                self._known.clear()
+            known = self._known[found] = self._together(found)
+        return known
+
+    def _equal(self, folded: str) -> Signature:
+        key = shortest(folded) if folded[-1:].isdigit() and is_number(folded) else folded
+        return self._exact.get(key, NOTHING)
+
+    def _confirmed(self, value: Any, folded: str, found: "_Found") -> Signature:
+        """The signature where what was found has to be looked at again."""
+        exact, hits, expressions = found
         asked = [*self._others]
         for hit in hits:
             asked += self._questions[hit] if holds_marks(folded) else self._unsure[hit]
-        sure = (exact, NOTHING, found[2]) if holds_marks(folded) else found
+        sure = (exact, NOTHING, expressions) if holds_marks(folded) else found
         confirmed = {number for predicate, number in asked if satisfies(value, predicate)}
         return self._together(sure) | confirmed | self._networks.find(value)
 

@@ -51,6 +51,8 @@ MAX_NESTING = 16
 MAX_PIECES = 200
 """Pieces of long texts after which Hyperscan, which is faster there, has paid for its making."""
 
+NONE: frozenset[int] = frozenset()
+
 MAX_DASHES = 2
 """Dashes of a literal up to which each spelling of them is a needle: five for each dash."""
 
@@ -150,10 +152,10 @@ class LiteralSearch:
     def find(self, text: str) -> frozenset[int]:
         """The indices of the needles in `text`, which has no lone surrogates."""
         if not self._needles:
-            return frozenset()
+            return NONE
         if len(text) <= self._whole:
             hits = self._automaton.find_matches_as_indexes(text, overlapping=True)
-            return frozenset([hit[0] for hit in hits])
+            return frozenset([hit[0] for hit in hits]) if hits else NONE
         return frozenset(self._find_in_long(text))
 
     def _find_in_long(self, text: str) -> set[int]:

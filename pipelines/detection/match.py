@@ -8,18 +8,19 @@ is looked up again. What is not there yet is worked out by `columns` (a value) a
 or a tuple of signatures).
 """
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from operator import getitem
-from typing import Any
+from typing import Any, Generic, TypeVar
 
 from tocsin.pipelines.detection.cache import MISSING, Memory, ValueCache
 from tocsin.pipelines.detection.columns import NOTHING, Column, Signature
-from tocsin.pipelines.detection.forms import Atom, Targets
-from tocsin.pipelines.detection.ir import Item, Origin, Reference
+from tocsin.pipelines.detection.forms import Targets
 from tocsin.pipelines.detection.keywords import Keywords
 from tocsin.pipelines.detection.plan import Finding, Plan, Planner, Verdict
-from tocsin.pipelines.detection.reference import elements, leaf_holds, present, satisfies
+from tocsin.pipelines.detection.proposals import DUE, Census, Choice, Proposal, Watch
+from tocsin.pipelines.detection.questions import Facts, Questions
 from tocsin.pipelines.detection.rules import DetectionRule
 from tocsin.schemas.events import Event
 
@@ -47,17 +48,25 @@ class Lookups:
         return tuple(map(ValueCache.look_up, self.caches, values))
 
 
-class Verdicts(dict[Key, Verdict]):
-    """What each tuple of signatures came to; works out what it does not know."""
+Outcome = TypeVar("Outcome")
 
-    def __init__(self, plan: Plan, memory: Memory) -> None:
+
+class Outcomes(dict[Key, Outcome], Generic[Outcome]):
+    """What each tuple of the signatures in `columns` came to; works out what it does not know."""
+
+    def __init__(
+        self,
+        columns: Iterable[Targets],
+        work_out: Callable[[Signature], Outcome],
+        memory: Memory,
+    ) -> None:
         super().__init__()
-        self._plan = plan
+        self._work_out = work_out
         self._memory = memory
         self._single: list[int] = []
         self._several: list[range] = []
         place = 0
-        for targets in plan.columns:
+        for targets in columns:
             if len(targets) == 1:
                 self._single.append(place)
             else:
@@ -65,13 +74,13 @@ class Verdicts(dict[Key, Verdict]):
             place += len(targets)
         memory.watch(self)
 
-    def __missing__(self, key: Key) -> Verdict:
-        verdict = self.judge(key, NOTHING)
+    def __missing__(self, key: Key) -> Outcome:
+        outcome = self.judge(key, NOTHING)
         self._memory.spend(8 * len(key))
-        self[key] = verdict
-        return verdict
+        self[key] = outcome
+        return outcome
 
-    def judge(self, key: Key, keywords: Signature) -> Verdict:
+    def judge(self, key: Key, keywords: Signature) -> Outcome:
         """What `key` comes to with the atoms of `keywords`.
 
         Of several targets the first that is there counts.
@@ -80,53 +89,60 @@ class Verdicts(dict[Key, Verdict]):
         signatures += [
             next(key[at] for at in places if key[at] is not ELSEWHERE) for places in self._several
         ]
-        return self._plan.judge(keywords.union(*signatures))
+        return self._work_out(keywords.union(*signatures))
 
 
-class LazyAtom:
-    """An atom that is settled event by event, once for each value."""
-
-    def __init__(self, number: int, atom: Atom, memory: Memory) -> None:
-        (predicate,) = atom.predicates
-        self._leaf = Item(atom.targets, predicate, Origin("", "", "", 0))
-        self._true = frozenset((number,))
-        self._values = ValueCache(self._work_out, memory)
-
-    def holds(self, event: Event) -> bool:
-        """Whether the atom is true of the event."""
-        if isinstance(self._leaf.predicate, Reference):
-            return not self._differ(event) and leaf_holds(self._leaf, event)
-        field = present(self._leaf.targets, event)
-        return field is not None and bool(self._values.look_up(event[field]))
-
-    def _differ(self, event: Event) -> bool:
-        """Whether two texts that are to be equal are not even of one length, as hardly any are."""
-        predicate = self._leaf.predicate
-        if not isinstance(predicate, Reference) or predicate.relation != "equals":
-            return False
-        one, two = event.get(self._leaf.targets[0]), event.get(predicate.targets[0])
-        return (
-            isinstance(one, str)
-            and isinstance(two, str)
-            and len(one) != len(two)
-            and not one[-1:].isdigit()
-        )
-
-    def _work_out(self, value: Any) -> Signature:
-        predicate = self._leaf.predicate
-        return (
-            self._true if any(satisfies(each, predicate) for each in elements(value)) else NOTHING
-        )
-
-
-@dataclass(frozen=True, slots=True, eq=False)
 class Running:
-    """A plan at work."""
+    """A plan at work.
 
-    plan: Plan
-    lookups: Lookups
-    verdicts: Verdicts
-    keywords: Keywords | None
+    Events go by the few columns of `watched`; tables by `lookups` and `verdicts`, all columns.
+    """
+
+    def __init__(self, plan: Plan, matcher: "Matcher", keywords: Keywords | None) -> None:
+        self.plan = plan
+        self.keywords = keywords
+        self.with_proposals = 0
+        self._matcher = matcher
+        self._due = list(DUE)
+        self._census: Census | None = None
+        self._watch(Choice())
+
+    def _watch(self, choice: Choice) -> None:
+        matcher = self._matcher
+        watch = Watch(self.plan, choice, matcher.planner.by_targets, matcher.questions)
+        self._choice = choice
+        self.watched = matcher.lookups(watch.columns.items())
+        self.proposals = Outcomes(watch.columns, watch.propose, matcher.memory)
+
+    @cached_property
+    def lookups(self) -> Lookups:
+        """All columns."""
+        return self._matcher.lookups(self.plan.columns.items())
+
+    @cached_property
+    def verdicts(self) -> Outcomes[Verdict]:
+        """What tuples of signatures in all columns come to."""
+        return Outcomes(self.plan.columns, self.plan.judge, self._matcher.memory)
+
+    def holding(self, proposals: Sequence[Proposal], event: Event) -> list[DetectionRule]:
+        """The rules that hold for `event` of those proposed."""
+        facts = Facts(event)
+        self.with_proposals += 1
+        if self._due and self.with_proposals >= self._due[0]:
+            self._take_census(proposals, facts)
+        return [each.rule for each in proposals if each.holds is None or each.holds(facts)]
+
+    def _take_census(self, proposals: Sequence[Proposal], facts: Facts) -> None:
+        if self._census is None:
+            matcher = self._matcher
+            self._census = Census(self.plan, matcher.questions, matcher.planner.how_rare)
+        self._census.look_at(proposals, facts)
+        if self._census.is_complete:
+            choice = self._census.choice(self._choice)
+            self._census = None
+            del self._due[0]
+            if choice != self._choice:
+                self._watch(choice)
 
 
 class Matcher:
@@ -134,61 +150,48 @@ class Matcher:
 
     def __init__(self, planner: Planner, memory: Memory, *, native: bool) -> None:
         self.memory = memory
-        self._planner = planner
+        self.planner = planner
         self.fields = planner.fields()
         self.native = native
         self._columns: dict[frozenset[int], Column] = {}
         self._caches: dict[tuple[frozenset[int], bool], ValueCache] = {}
         self._keywords: dict[tuple[frozenset[int], frozenset[int]], Keywords] = {}
-        self._lazy: dict[int, LazyAtom] = {}
+        self.questions = Questions(planner.atom, planner.how_rare, memory)
         self._running: dict[Key, Running] = {}
-        self.classes = self._lookups(
-            [((name,), atoms) for name, atoms in planner.class_fields.items()]
+        self.classes = self.lookups(
+            ((name,), atoms) for name, atoms in planner.class_fields.items()
         )
 
     def matches(
         self, events: Sequence[Event], lines: Sequence[bytes] | None
     ) -> Iterator[tuple[int, DetectionRule]]:
         """Each event's index with each rule that holds for it; `lines` are the JSON texts."""
-        for index, verdict in self._verdicts(events, lines):
-            for finding in verdict:
-                if not finding.open or self.holds(finding, events[index]):
-                    yield index, finding.rule
-
-    def holds(self, finding: Finding, event: Event) -> bool:
-        """Whether the finding holds when the atoms that it left open are settled."""
-        settled = (number for number in finding.open if self._settled(number, event))
-        return finding.exact(finding.true.union(settled))
-
-    def _settled(self, number: int, event: Event) -> bool:
-        lazy = self._lazy.get(number)
-        if lazy is None:
-            lazy = self._lazy[number] = LazyAtom(number, self._planner.atom(number), self.memory)
-        return lazy.holds(event)
-
-    def _verdicts(
-        self, events: Sequence[Event], lines: Sequence[bytes] | None
-    ) -> Iterator[tuple[int, Verdict]]:
-        """The index and the verdict of each event that has one."""
         classes, running = self.classes, self._running
         for index, event in enumerate(events):
             get = event.get
             try:
                 key = tuple(map(getitem, classes.caches, map(get, classes.names, classes.missing)))
                 plan = running.get(key) or self.plan_of(key)
-                columns = plan.lookups
+                columns = plan.watched
                 key = tuple(map(getitem, columns.caches, map(get, columns.names, columns.missing)))
             except TypeError:  # a list or an object, which is no key of a cache
                 key = classes.key(event)
                 plan = running.get(key) or self.plan_of(key)
-                key = plan.lookups.key(event)
-            verdict = plan.verdicts[key]
+                key = plan.watched.key(event)
+            proposals = plan.proposals[key]
             if plan.keywords is not None:
                 found = plan.keywords.signature(event, None if lines is None else lines[index])
                 if found:
-                    verdict = plan.verdicts.judge(key, found)
-            if verdict:
-                yield index, verdict
+                    proposals = plan.proposals.judge(key, found)
+            if proposals:
+                for rule in plan.holding(proposals, event):
+                    yield index, rule
+
+    def holds(self, finding: Finding, event: Event) -> bool:
+        """Whether the finding holds when the atoms that it left open are settled."""
+        facts = Facts(event)
+        settled = (each for each in finding.open if self.questions.of_atom(each)(facts))
+        return finding.exact(finding.true.union(settled))
 
     def plan_of(self, of_class: Key) -> Running:
         """The plan for events of a class, made if need be."""
@@ -200,16 +203,14 @@ class Matcher:
             self._columns.clear()
             self._caches.clear()
             self._keywords.clear()
-            self._lazy.clear()
+            self.questions.clear()
             self.memory.forget(keep=self.classes.caches)
-        plan = self._planner.plan(of_class)
-        lookups = self._lookups(list(plan.columns.items()))
-        verdicts = Verdicts(plan, self.memory)
-        found = Running(plan, lookups, verdicts, self._source_text(plan))
-        self._running[of_class] = found
+        plan = self.planner.plan(of_class)
+        found = self._running[of_class] = Running(plan, self, self._source_text(plan))
         return found
 
-    def _lookups(self, columns: Sequence[tuple[Targets, frozenset[int]]]) -> Lookups:
+    def lookups(self, columns: Iterable[tuple[Targets, frozenset[int]]]) -> Lookups:
+        """The caches for some columns, each of targets and the atoms to know of their value."""
         names: list[str] = []
         caches: list[ValueCache] = []
         for targets, atoms in columns:
@@ -224,7 +225,7 @@ class Matcher:
         if known is None:
             column = self._columns.get(atoms)
             if column is None:
-                column = self._columns[atoms] = Column(self._planner.atoms(atoms))
+                column = self._columns[atoms] = Column(self.planner.atoms(atoms))
             work_out = column.signature if last else _or_elsewhere(column.signature)
             known = self._caches[atoms, last] = ValueCache(work_out, self.memory)
         return known
@@ -232,7 +233,7 @@ class Matcher:
     def _source_text(self, plan: Plan) -> Keywords | None:
         key = plan.keywords, plan.sought
         if plan.keywords and key not in self._keywords:
-            known = self._planner.atoms(plan.keywords)
+            known = self.planner.atoms(plan.keywords)
             found = Keywords(known, plan.sought, self.memory, native=self.native)
             self._keywords[key] = found
         return self._keywords.get(key)

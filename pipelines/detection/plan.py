@@ -55,11 +55,13 @@ class Prepared:
 class Candidate:
     """A rule as a plan judges it: all `clauses` are met, and `test`, where they do not say all.
 
-    `atoms` are all that it looks at, `lazy` those of them that may be open; then `exact` decides.
+    `form` is what is left of it in the class, its `clauses` the rarest first. `atoms` are all that
+    it looks at, `lazy` those of them that may be open; then `exact` decides.
     `sought` are keywords: if none of these is true, it is as if no keyword were.
     """
 
     prepared: Prepared
+    form: Form
     atoms: frozenset[int]
     clauses: tuple[frozenset[int], ...]
     test: Test | None
@@ -107,6 +109,7 @@ class Plan:
     that are `sought` is true, no verdict depends on the others.
     """
 
+    candidates: tuple[Candidate, ...]
     columns: Mapping[Targets, frozenset[int]]
     keywords: frozenset[int]
     sought: frozenset[int]
@@ -143,14 +146,15 @@ class Planner:
         numbers = (number for gate in self._gates for number in atoms_of(gate))
         names = {self._atoms.known[number].targets for number in numbers}
         eager = (number for number, atom in enumerate(self._atoms.known) if not atom.lazy)
-        by_targets = self._by_targets(eager)
+        by_targets = self.by_targets(eager)
         self.class_fields: Mapping[str, frozenset[int]] = {
             name: by_targets[name,] for (name,) in sorted(names)
         }
         self._class_atoms = frozenset[int]().union(*self.class_fields.values())
         self._ready: dict[Prepared, Candidate] = {}
 
-    def _by_targets(self, numbers: Iterable[int]) -> dict[Targets, frozenset[int]]:
+    def by_targets(self, numbers: Iterable[int]) -> dict[Targets, frozenset[int]]:
+        """The atoms by the targets of their field."""
         found: dict[Targets, list[int]] = defaultdict(list)
         for number in numbers:
             found[self._atoms.known[number].targets].append(number)
@@ -179,7 +183,7 @@ class Planner:
             if (candidate := self._candidate(prepared, true)) is not None
         ]
         looked_at = frozenset[int]().union(*(each.atoms for each in candidates))
-        columns = self._by_targets(looked_at)
+        columns = self.by_targets(looked_at)
         keywords = columns.pop(SOURCE_TEXT, frozenset())
         always: list[Candidate] = []
         by_witness: dict[int, list[Candidate]] = defaultdict(list)
@@ -191,7 +195,9 @@ class Planner:
                 by_witness[atom].append(candidate)
         judges = {atom: tuple(found) for atom, found in by_witness.items()}
         sought = frozenset[int]().union(*(each.sought for each in candidates))
-        return Plan(columns, keywords, sought, tuple(always), judges, frozenset(judges))
+        return Plan(
+            tuple(candidates), columns, keywords, sought, tuple(always), judges, frozenset(judges)
+        )
 
     def _candidate(self, prepared: Prepared, true: frozenset[int]) -> Candidate | None:
         """What is left of a rule in a class; None if it cannot match there.
@@ -204,17 +210,18 @@ class Planner:
         form = fold(prepared.form, self._class_atoms, true)
         if form == FALSE:
             return None
-        clauses = sorted(clauses_of(form, self._how_rare), key=self._how_rare)
+        clauses = sorted(clauses_of(form, self.how_rare), key=self.how_rare)
         atoms = frozenset(atoms_of(form))
         lazy = self._atoms.lazy(atoms)
         exact = test_of(form)
         test = None if is_clauses(form) else test_of(upper(form, lazy)) if lazy else exact
-        keywords = self._by_targets(atoms).get(SOURCE_TEXT, frozenset())
-        sought = decisive(form, keywords, self._how_rare) if keywords else keywords
-        candidate = Candidate(prepared, atoms, tuple(clauses), test, lazy, exact, sought)
+        keywords = self.by_targets(atoms).get(SOURCE_TEXT, frozenset())
+        sought = decisive(form, keywords, self.how_rare) if keywords else keywords
+        candidate = Candidate(prepared, form, atoms, tuple(clauses), test, lazy, exact, sought)
         if form == prepared.form:
             self._ready[prepared] = candidate
         return candidate
 
-    def _how_rare(self, atoms: AbstractSet[int]) -> float:
+    def how_rare(self, atoms: AbstractSet[int]) -> float:
+        """The likelihood that one of the atoms is true of an event, as a guess."""
         return sum(self._rarity[atom] for atom in atoms)

@@ -1,0 +1,301 @@
+"""Asking an event itself whether an atom is true of it, for what no column was asked.
+
+    atom {EndsWith "\\\\a.exe", EndsWith "\\\\b.exe"} of Image  ──▶  question(facts) ─▶ yes or no
+
+Of the few candidates that are left for an event (`proposals`), most fail at the first question. An
+ordinary text is folded once for all of them and asked by Python's own `in` and `endswith`; whatever
+is not ordinary (lists, numbers, long texts, networks) goes through a column of the one atom.
+"""
+
+from collections.abc import Callable, Mapping
+from collections.abc import Set as AbstractSet
+from typing import Any
+
+from tocsin.pipelines.detection.cache import MISSING, Memory, ValueCache
+from tocsin.pipelines.detection.columns import NOTHING, Column, Signature
+from tocsin.pipelines.detection.forms import (
+    AllOf,
+    AnyOf,
+    Atom,
+    CountOf,
+    Form,
+    NoneOf,
+    Some,
+    Targets,
+    is_exact,
+)
+from tocsin.pipelines.detection.ir import (
+    Contains,
+    EndsWith,
+    Equals,
+    Item,
+    Origin,
+    Predicate,
+    Reference,
+    StartsWith,
+)
+from tocsin.pipelines.detection.literals import CHUNK, END, START, needles_of
+from tocsin.pipelines.detection.patterns import fold_dashes
+from tocsin.pipelines.detection.reference import elements, leaf_holds, present, satisfies
+from tocsin.schemas.events import Event
+from tocsin.schemas.values import clean, fold, is_number, shortest
+
+MAX_CONTAINED = 40
+"""Texts to look for in a value one by one; beyond, a column finds all of them in one pass."""
+
+
+class Facts:
+    """An event while candidates are judged: each text is folded once, each atom asked once."""
+
+    __slots__ = ("_dashed", "_folded", "answers", "event")
+
+    def __init__(self, event: Event) -> None:
+        self.event = event
+        self.answers: dict[int, bool] = {}
+        self._dashed: dict[str, str] | None = None
+        self._folded: dict[str, str | None] = {}
+
+    def dashed(self, name: str, folded: str) -> str:
+        """The folded text of a field with all dashes as hyphens."""
+        if self._dashed is None:
+            self._dashed = {}
+        if name not in self._dashed:
+            self._dashed[name] = fold_dashes(folded)
+        return self._dashed[name]
+
+    def text(self, name: str) -> str | None:
+        """The folded text of a field that the event has; None for a long text and what is none."""
+        if name in self._folded:
+            return self._folded[name]
+        value = self.event[name]
+        is_ordinary = type(value) is str and len(value) <= CHUNK
+        text = self._folded[name] = fold(clean(value)) if is_ordinary else None
+        return text
+
+
+Question = Callable[[Facts], bool]
+"""Whether something holds of an event."""
+
+
+class Questions:
+    """The questions of atoms, each made when it is first needed."""
+
+    def __init__(
+        self,
+        atom: Callable[[int], Atom],
+        rarity: Callable[[AbstractSet[int]], float],
+        memory: Memory,
+    ) -> None:
+        self._atom = atom
+        self._rarity = rarity
+        self._memory = memory
+        self._known: dict[int, Question] = {}
+
+    def clear(self) -> None:
+        """Forget all questions, whose caches are then no longer used."""
+        self._known.clear()
+
+    def of_atom(self, number: int) -> Question:
+        """Whether the atom is true."""
+        if number not in self._known:
+            self._known[number] = self._make(number, self._atom(number))
+        return self._known[number]
+
+    def _make(self, number: int, atom: Atom) -> Question:
+        if atom.lazy:
+            (predicate,) = atom.predicates
+            if isinstance(predicate, Reference):
+                return _of_reference(atom.targets, predicate)
+            return LazyAtom(number, atom, self._memory).holds
+        column = _of_column(number, atom, self._memory)
+        ordinary = all(map(_is_ordinary, atom.predicates))
+        return _OfText(atom, column).holds if ordinary else column
+
+    def of_form(self, form: Form) -> Question:
+        """Whether `form` holds."""
+        match form:
+            case Some(atoms):
+                return _some(tuple((number, self.of_atom(number)) for number in atoms))
+            case NoneOf(child):
+                negated = self.of_form(child)
+                return lambda facts: not negated(facts)
+            case AllOf(children):
+                ordered = sorted(children, key=self._likelihood)
+                return _all(tuple(map(self.of_form, ordered)))
+            case AnyOf(children):
+                return _any(tuple(map(self.of_form, children)))
+            case CountOf(count, children):
+                asked = tuple(map(self.of_form, children))
+                return lambda facts: sum(question(facts) for question in asked) >= count
+
+
+    def _likelihood(self, form: Form) -> float:
+        """How likely `form` holds, as a guess: what is to be true fails sooner than what is not."""
+        match form:
+            case Some(atoms):
+                return self._rarity(atoms)
+            case AllOf(children):
+                return min(map(self._likelihood, children), default=1.0)
+            case AnyOf(children) | CountOf(_, children):
+                return sum(map(self._likelihood, children))
+            case NoneOf():
+                return 1.0
+
+
+def _some(asked: tuple[tuple[int, Question], ...]) -> Question:
+    def holds(facts: Facts) -> bool:
+        answers = facts.answers
+        for number, question in asked:
+            answer = answers.get(number)
+            if answer is None:
+                answer = answers[number] = question(facts)
+            if answer:
+                return True
+        return False
+
+    return holds
+
+
+def _all(asked: tuple[Question, ...]) -> Question:
+    def holds(facts: Facts) -> bool:
+        for question in asked:  # noqa: SIM110 - `all` of a generator costs twice as much
+            if not question(facts):
+                return False
+        return True
+
+    return holds
+
+
+def _any(asked: tuple[Question, ...]) -> Question:
+    def holds(facts: Facts) -> bool:
+        for question in asked:  # noqa: SIM110
+            if question(facts):
+                return True
+        return False
+
+    return holds
+
+
+def _of_column(number: int, atom: Atom, memory: Memory) -> Question:
+    """The question by a column of nothing else, which knows all kinds of values."""
+    values = ValueCache(Column({number: atom}).signature, memory)
+    targets = atom.targets
+
+    def holds(facts: Facts) -> bool:
+        field = present(targets, facts.event)
+        return bool(values.look_up(MISSING if field is None else facts.event[field]))
+
+    return holds
+
+
+def _is_ordinary(predicate: Predicate) -> bool:
+    """Whether folded text alone answers it."""
+    if isinstance(predicate, Equals):
+        return is_exact(predicate)
+    return isinstance(predicate, Contains | StartsWith | EndsWith) and not predicate.cased
+
+
+_TESTS: Mapping[type[Predicate], Callable[[str, str], bool]] = {
+    Contains: str.__contains__,
+    StartsWith: str.startswith,
+    EndsWith: str.endswith,
+}
+
+
+class _OfText:
+    """An atom of ordinary predicates: at once for a text, by its column for any other value."""
+
+    __slots__ = ("_contained", "_dashed", "_ends", "_equal", "_otherwise", "_starts", "_targets")
+
+    def __init__(self, atom: Atom, otherwise: Question) -> None:
+        self._targets: Targets = atom.targets
+        self._otherwise = otherwise
+        plain = [each for each in atom.predicates if not getattr(each, "windash", False)]
+        self._dashed = tuple(
+            (_TESTS[type(each)], each.text)
+            for each in atom.predicates
+            if isinstance(each, Contains | StartsWith | EndsWith) and each.windash
+        )
+        self._contained = tuple(each.text for each in plain if isinstance(each, Contains))
+        self._starts = tuple(each.text for each in plain if isinstance(each, StartsWith))
+        self._ends = tuple(each.text for each in plain if isinstance(each, EndsWith))
+        self._equal = frozenset(each.text for each in plain if isinstance(each, Equals))
+
+    def holds(self, facts: Facts) -> bool:
+        """Whether the atom is true of the event."""
+        name = present(self._targets, facts.event)
+        if name is None:
+            return False
+        text = facts.text(name)
+        if text is None:
+            return self._otherwise(facts)
+        if self._ends and text.endswith(self._ends):
+            return True
+        if self._equal and _key(text) in self._equal:
+            return True
+        if self._starts and text.startswith(self._starts):
+            return True
+        if len(self._contained) > MAX_CONTAINED:
+            return self._otherwise(facts)
+        for contained in self._contained:
+            if contained in text:
+                return True
+        return bool(self._dashed) and self._holds_dashed(facts, name, text)
+
+    def _holds_dashed(self, facts: Facts, name: str, folded: str) -> bool:
+        text = facts.dashed(name, folded)
+        return any(test(text, wanted) for test, wanted in self._dashed)
+
+
+def _key(folded: str) -> str:
+    """What a folded text is equal by."""
+    return shortest(folded) if folded[-1:].isdigit() and is_number(folded) else folded
+
+
+class LazyAtom:
+    """An atom that is settled event by event, once for each value."""
+
+    def __init__(self, number: int, atom: Atom, memory: Memory) -> None:
+        (self._predicate,) = atom.predicates
+        self._targets = atom.targets
+        self._true = frozenset((number,))
+        self._values = ValueCache(self._work_out, memory)
+        needles = needles_of(self._predicate)
+        parts = [] if needles is None else [each.strip(START + END) for each in needles.literals]
+        self._parts = tuple(parts) if all(parts) else ()
+
+    def holds(self, facts: Facts) -> bool:
+        """Whether the atom is true of the event."""
+        field = present(self._targets, facts.event)
+        if field is None:
+            return False
+        if self._parts:
+            text = facts.text(field)
+            if text is not None and not any(part in text for part in self._parts):
+                return False
+        return bool(self._values.look_up(facts.event[field]))
+
+    def _work_out(self, value: Any) -> Signature:
+        holds = any(satisfies(each, self._predicate) for each in elements(value))
+        return self._true if holds else NOTHING
+
+
+def _of_reference(targets: Targets, reference: Reference) -> Question:
+    """The question for two fields of an event, most of which are not even of one length."""
+    leaf = Item(targets, reference, Origin("", "", "", 0))
+    (first, *_), (second, *_) = targets, reference.targets
+    is_equality = reference.relation == "equals"
+
+    def holds(facts: Facts) -> bool:
+        if is_equality:
+            one, two = facts.event.get(first), facts.event.get(second)
+            if (
+                type(one) is str
+                and type(two) is str
+                and len(one) != len(two)
+                and not one[-1:].isdigit()
+            ):
+                return False
+        return leaf_holds(leaf, facts.event)
+
+    return holds

@@ -1,7 +1,8 @@
 """Detections over a file of events, as fast as it goes: `tocsin rules run --matches`.
 
 Lines are read, matched and forgotten in small batches, so that what a batch needs stays near the
-processor. Of a plain file several processes may each take parts in turn.
+processor. Of a plain file several processes may each take parts in turn. Parquet goes by columns
+(`parquet_matches`); its rows are its lines.
 """
 
 import gc
@@ -16,6 +17,7 @@ from typing import BinaryIO
 import orjson
 
 from tocsin.pipelines.detection.detector import Detector
+from tocsin.pipelines.parquet_matches import match_parquet
 from tocsin.pipelines.processes import map_forked
 from tocsin.pipelines.rule_run import open_events
 from tocsin.schemas.events import DepthError, Event, flatten
@@ -52,9 +54,13 @@ def match_file(
     """(line, RULE ID) of every match in the file, sorted by line, then rule.
 
     `errors` gets the lines that are no events. Only a plain file is matched by more than one
-    process.
+    process. Raises ReadError for Parquet that is damaged or holds no events.
     """
     first = 1
+    if path.suffix == ".parquet":
+        with _without_collections():
+            yield from ((first + row, rule.info.id) for row, rule in match_parquet(path, detector))
+        return
     for matched in _matched(path, detector, native, workers):
         yield from ((first + line, rule) for line, rule in matched.matches)
         errors += (f"{path}:{first + line}: {reason}" for line, reason in matched.problems)

@@ -64,6 +64,10 @@ class Keywords:
         texts = (text for value in values for text in texts_of(value))
         return self._all_pass or _finds(self._texts, "\0".join(texts))
 
+    def may_stand_in_utf8(self, texts: bytes) -> bool:
+        """Whether any of the keywords looked for may stand in texts that follow one another."""
+        return self._all_pass or _finds(self._texts, texts)
+
     def signature(self, event: Event, line: bytes | None) -> Signature:
         """The atoms that are true of `event`, which was read from the JSON `line`, if any."""
         if self._all_pass or line is None:

@@ -1,185 +1,238 @@
 """Matching Arrow tables: the plans of `match`, driven by columns instead of events.
 
-    column ─▶ distinct values ─▶ signature of each ─▶ a small number for each row
+    column ─▶ distinct values ─▶ signature of each ─▶ a small number for each row    (`encoded`)
     numbers of a row's columns ─▶ one number ─▶ distinct ones ─▶ a verdict of each
 
 So the work is that of the distinct values, and of the distinct tuples of their signatures, not of
 the rows. Columns are named as the fields of events are; null says that an event has no such field.
-A table with a remainder (`schemas.arrow`) holds fields as JSON text and is matched event by event.
+They are asked for when a plan of the classes that are there needs them; keywords need all that hold
+text of the source. A table with a remainder (`schemas.arrow`) holds fields as JSON text and is
+matched event by event.
 """
 
+from collections import defaultdict
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass
-from typing import Any
+from itertools import repeat
+from typing import Any, Protocol
 
 import numpy as np
-import numpy.typing as npt
 import pyarrow as pa
 
-from tocsin.pipelines.detection.cache import MISSING
+from tocsin.pipelines.detection.cache import MISSING, ValueCache
 from tocsin.pipelines.detection.columns import Signature
 from tocsin.pipelines.detection.detector import Detector
+from tocsin.pipelines.detection.encoded import Encoded, Numbers, Signed, encoded
+from tocsin.pipelines.detection.ir import Item, Reference, leaves
 from tocsin.pipelines.detection.keywords import Keywords
-from tocsin.pipelines.detection.match import Lookups
-from tocsin.pipelines.detection.plan import Verdict
+from tocsin.pipelines.detection.match import Lookups, Running
+from tocsin.pipelines.detection.plan import Finding, Verdict
 from tocsin.pipelines.detection.rules import DetectionRule
 from tocsin.pipelines.detection.source_text import is_source
 from tocsin.schemas.arrow import REMAINDER, to_events
 from tocsin.schemas.events import Event
 
-Numbers = npt.NDArray[np.int64]
+Key = tuple[Signature, ...]
 
 
-@dataclass(frozen=True, slots=True)
-class Encoded:
-    """A column: for each row the place of its value in `values`, whose last is `MISSING`."""
+class Rows(Protocol):
+    """Some rows; `names` are the columns that hold anything."""
 
-    codes: Numbers
-    values: list[Any]
+    @property
+    def count(self) -> int:
+        """How many rows there are."""
+
+    @property
+    def names(self) -> frozenset[str]:
+        """The columns in which some row may have a value."""
+
+    def column(self, name: str) -> pa.ChunkedArray:
+        """The column of that name, which is asked for once."""
 
 
-@dataclass(frozen=True, slots=True)
-class Signed:
-    """Some rows of a column: for each the place of its signature."""
+class TableRows:
+    """The rows of a table in memory."""
 
-    places: Numbers
-    signatures: list[Signature]
+    def __init__(self, table: pa.Table) -> None:
+        self._table = table
+        self.count: int = table.num_rows
+        self.names: frozenset[str] = frozenset(table.column_names)
+
+    def column(self, name: str) -> pa.ChunkedArray:
+        """The column of that name."""
+        return self._table.column(name)
 
 
 def match_table(detector: Detector, table: pa.Table) -> list[tuple[int, DetectionRule]]:
     """Every match as (row of `table`, rule), sorted by row, then rule id."""
-    if REMAINDER in table.column_names:
+    return match_rows(detector, TableRows(table))
+
+
+def match_rows(detector: Detector, rows: Rows) -> list[tuple[int, DetectionRule]]:
+    """Every match as (row, rule), sorted by row, then rule id; reads the columns that it needs.
+
+    Raises pyarrow.ArrowTypeError for a column of a type that events have no values of.
+    """
+    if REMAINDER in rows.names:
+        table = pa.table({name: rows.column(name) for name in rows.names})
         return detector.match(to_events(table))
-    found = list(_TableMatcher(detector, table).matches())
+    found = list(_TableMatcher(detector, rows).matches())
     found.sort(key=lambda match: (match[0], match[1].info.id))
     return found
 
 
 class _TableMatcher:
-    def __init__(self, detector: Detector, table: pa.Table) -> None:
+    def __init__(self, detector: Detector, rows: Rows) -> None:
         self._detector = detector
         self._matcher = detector.matcher
-        self._table = table
-        self._names = frozenset(table.column_names)
+        self._rows = rows
         self._columns: dict[str, Encoded] = {}
         self._holding: dict[Keywords, dict[int, Signature]] = {}
+        self._unsettled: dict[str, list[tuple[Finding, Numbers]]] = defaultdict(list)
+
+    def matches(self) -> Iterator[tuple[int, DetectionRule]]:
+        classes = self._classes()
+        by_keywords: dict[Keywords, list[Numbers]] = defaultdict(list)
+        for key, rows in classes:
+            keywords = self._matcher.plan_of(key).keywords
+            if keywords is not None:
+                by_keywords[keywords].append(rows)
+        for keywords, found in by_keywords.items():
+            self._holding[keywords] = self._signatures(keywords, np.concatenate(found))
+        for key, rows in classes:
+            yield from self._of_class(self._matcher.plan_of(key), rows)
+        for findings in self._unsettled.values():
+            yield from self._settled(findings)
+
+    def _classes(self) -> list[tuple[Key, Numbers]]:
+        """The classes that are there, each with its rows."""
+        rows = np.arange(self._rows.count)
+        keys, groups = self._grouped(self._matcher.classes, rows)
+        order = np.argsort(groups, kind="stable")
+        ends = np.cumsum(np.bincount(groups, minlength=len(keys)))
+        return list(zip(keys, np.split(order, ends[:-1]), strict=True)) if keys else []
+
+    def _of_class(self, running: Running, rows: Numbers) -> Iterator[tuple[int, DetectionRule]]:
+        keys, groups = self._grouped(running.lookups, rows)
+        keywords: dict[int, Signature] = {}
+        if running.keywords is not None:
+            if running.keywords not in self._holding:  # of a plan that was made again
+                self._holding[running.keywords] = self._signatures(running.keywords, rows)
+            keywords = self._holding[running.keywords]
+        apart = np.isin(rows, list(keywords)) if keywords else np.zeros(len(rows), np.bool_)
+        for place in np.flatnonzero(apart).tolist():
+            row = int(rows[place])
+            verdict = running.verdicts.judge(keys[groups[place]], keywords[row])
+            yield from self._found(verdict, rows[place : place + 1])
+        for group, key in enumerate(keys):
+            verdict = running.verdicts[key]
+            if verdict:
+                yield from self._found(verdict, rows[(groups == group) & ~apart])
+
+    def _found(self, verdict: Verdict, rows: Numbers) -> Iterator[tuple[int, DetectionRule]]:
+        """The matches by a verdict on some rows that are settled; others wait for all of them."""
+        for finding in verdict:
+            if finding.open or finding.rule.exceptions:
+                self._unsettled[finding.rule.info.id].append((finding, rows))
+            else:
+                yield from zip(rows.tolist(), repeat(finding.rule))
+
+    def _settled(
+        self, findings: Sequence[tuple[Finding, Numbers]]
+    ) -> Iterator[tuple[int, DetectionRule]]:
+        """The matches by findings of one rule that depend on their events."""
+        rows = np.concatenate([each for _, each in findings])
+        events = iter(self._events(rows, _fields(findings[0][0].rule)))
+        for finding, own in findings:
+            for row, event in zip(own.tolist(), events, strict=False):
+                if self._detector.stands(finding, event):
+                    yield row, finding.rule
+
+    def _grouped(self, lookups: Lookups, rows: Numbers) -> tuple[list[Key], Numbers]:
+        """The distinct tuples of signatures of some rows; for each row which of them it has."""
+        if not len(rows):
+            return [], rows
+        if not lookups.names:
+            return [()], np.zeros(len(rows), np.int64)
+        signed = [
+            self._signed(name, cache, rows)
+            for name, cache in zip(lookups.names, lookups.caches, strict=True)
+        ]
+        groups, count = _numbered(signed, len(rows))
+        some = np.empty(count, np.int64)
+        some[groups] = np.arange(len(rows))
+        return list(zip(*(_signatures_at(each, some) for each in signed), strict=True)), groups
+
+    def _signed(self, name: str, cache: ValueCache, rows: Numbers) -> Signed:
+        if name not in self._rows.names:
+            return Signed(None, [cache.look_up(MISSING)])
+        return self._column(name).signed(cache, rows)
 
     def _column(self, name: str) -> Encoded:
         if name not in self._columns:
-            self._columns[name] = _encoded(self._table, name)
+            try:
+                self._columns[name] = encoded(self._rows.column(name))
+            except pa.ArrowTypeError as error:
+                raise pa.ArrowTypeError(f"column `{name}`: {error}") from error
         return self._columns[name]
 
-    def matches(self) -> Iterator[tuple[int, DetectionRule]]:
-        every = np.arange(self._table.num_rows)
-        for key, rows in self._groups(self._matcher.classes, every):
-            running = self._matcher.plan_of(key)
-            keywords = self._keywords(running.keywords)
-            for signatures, same in self._groups(running.lookups, rows):
-                verdict = running.verdicts[signatures]
-                if verdict:
-                    plain = (row for row in same.tolist() if row not in keywords)
-                    yield from self._settled(verdict, plain)
-                for row in keywords.keys() & set(same.tolist()) if keywords else ():
-                    verdict = running.verdicts.judge(signatures, keywords[row])
-                    yield from self._settled(verdict, (row,))
-
-    def _settled(
-        self, verdict: Verdict, rows: Iterable[int]
-    ) -> Iterator[tuple[int, DetectionRule]]:
-        for row in rows:
-            event: Event | None = None
-            for finding in verdict:
-                if finding.open or finding.rule.exceptions:
-                    event = self._event(row) if event is None else event
-                    if not self._detector.stands(finding, event):
-                        continue
-                yield row, finding.rule
-
-    def _groups(
-        self, lookups: Lookups, rows: Numbers
-    ) -> Iterator[tuple[tuple[Signature, ...], Numbers]]:
-        """The distinct tuples of signatures of some rows, each with its rows."""
-        if not len(rows):
-            return
-        signed = [
-            self._signed(name, cache.look_up, rows)
-            for name, cache in zip(lookups.names, lookups.caches, strict=True)
+    def _signatures(self, keywords: Keywords, rows: Numbers) -> dict[int, Signature]:
+        """Those of some rows in which keywords stand, with the atoms that are true of them."""
+        names = [
+            name
+            for name in sorted(self._rows.names)
+            if name == "event.original" or is_source(name, self._matcher.native)
         ]
-        _, first, group = np.unique(
-            _combined(signed, len(rows)), return_index=True, return_inverse=True
-        )
-        order = np.argsort(group, kind="stable")
-        ends = np.cumsum(np.bincount(group))
-        start = 0
-        for representative, end in zip(first.tolist(), ends.tolist(), strict=True):
-            key = tuple(each.signatures[each.places[representative]] for each in signed)
-            yield key, rows[order[start:end]]
-            start = end
+        if not keywords.may_stand_in(()):  # else anything may hold one
+            found = [self._column(name).rows_with(keywords, rows) for name in names]
+            rows = np.unique(np.concatenate([*found, rows[:0]]))
+        events = zip(rows.tolist(), self._events(rows, names), strict=True)
+        signed = ((row, keywords.signature(event, None)) for row, event in events)
+        return {row: atoms for row, atoms in signed if atoms}
 
-    def _signed(self, name: str, look_up: Any, rows: Numbers) -> Signed:
-        if name not in self._names:
-            return Signed(np.zeros(len(rows), np.int64), [look_up(MISSING)])
-        column = self._column(name)
-        used, places = np.unique(column.codes[rows], return_inverse=True)
-        numbers: dict[Signature, int] = {}
-        by_code = [
-            numbers.setdefault(look_up(column.values[code]), len(numbers)) for code in used.tolist()
-        ]
-        return Signed(np.asarray(by_code, np.int64)[places], list(numbers))
-
-    def _keywords(self, keywords: Keywords | None) -> dict[int, Signature]:
-        """The rows in which keywords stand, with the atoms that are true of them."""
-        if keywords is None:
-            return {}
-        if keywords not in self._holding:
-            rows: set[int] = set()
-            for name in self._names:
-                if name == "event.original" or is_source(name, self._matcher.native):
-                    rows.update(_rows_with(keywords, self._column(name)))
-            signed = ((row, keywords.signature(self._event(row), None)) for row in rows)
-            self._holding[keywords] = {row: found for row, found in signed if found}
-        return self._holding[keywords]
-
-    def _event(self, row: int) -> Event:
-        columns = ((name, self._column(name)) for name in self._table.column_names)
-        values = ((name, each.values[each.codes[row]]) for name, each in columns)
-        return {name: value for name, value in values if value is not MISSING}
+    def _events(self, rows: Numbers, names: Iterable[str] | None) -> list[Event]:
+        """The events of some rows, of them the fields `names`; all without."""
+        events: list[Event] = [{} for _ in rows]
+        for name in self._rows.names if names is None else self._rows.names.intersection(names):
+            for event, value in zip(events, self._column(name).at(rows), strict=True):
+                if value is not MISSING:
+                    event[name] = value
+        return events
 
 
-def _rows_with(keywords: Keywords, column: Encoded) -> list[int]:
-    """The rows in whose value in a column keywords may stand."""
-    values = column.values[:-1]
-    if not keywords.may_stand_in(values):
-        return []
-    codes = [code for code, value in enumerate(values) if keywords.may_stand_in((value,))]
-    found: list[int] = np.flatnonzero(np.isin(column.codes, codes)).tolist()
-    return found
+def _fields(rule: DetectionRule) -> set[str] | None:
+    """What settles whether a finding of the rule stands; None if all fields may."""
+    names = {"@timestamp"}
+    for node in (rule.condition, *(each.condition for each in rule.exceptions)):
+        for leaf in leaves(node):
+            if not isinstance(leaf, Item):
+                return None
+            names.update(leaf.targets)
+            if isinstance(leaf.predicate, Reference):
+                names.update(leaf.predicate.targets)
+    return names
 
 
-def _encoded(table: pa.Table, name: str) -> Encoded:
-    column = table.column(name)
-    kind = column.type.value_type if pa.types.is_dictionary(column.type) else column.type
-    if pa.types.is_string(kind) or pa.types.is_integer(kind) or pa.types.is_boolean(kind):
-        encoded = column.dictionary_encode().unify_dictionaries().combine_chunks()
-        if isinstance(encoded, pa.ChunkedArray):  # which it stays where there is no chunk
-            return Encoded(np.zeros(0, np.int64), [MISSING])
-        values = encoded.dictionary.to_pylist()
-        codes = encoded.indices.fill_null(len(values)).to_numpy().astype(np.int64)
-        return Encoded(codes, [*values, MISSING])
-    found = [event.get(name, MISSING) for event in to_events(table.select([name]))]
-    return Encoded(np.arange(len(found)), [*found, MISSING])
+def _signatures_at(signed: Signed, places: Numbers) -> Iterable[Signature]:
+    if signed.places is None:
+        return repeat(signed.signatures[0], len(places))
+    return [signed.signatures[each] for each in signed.places[places].tolist()]
 
 
-def _combined(columns: Sequence[Signed], rows: int) -> Numbers:
-    """One number for each row, equal where the signatures of all columns are."""
+def _numbered(columns: Sequence[Signed], rows: int) -> tuple[Numbers, int]:
+    """A number for each row, equal where the signatures of all columns are, and their count."""
     combined = np.zeros(rows, np.int64)
     size = 1
     for column in columns:
-        count = len(column.signatures)
-        if size * count > 1 << 62:
-            distinct, combined = np.unique(combined, return_inverse=True)
-            size = len(distinct)
-        if count > 1:
+        if column.places is not None:
+            count = len(column.signatures)
+            if size * count > 1 << 62:
+                combined, size = _renumbered(combined)
             combined = combined * count + column.places
             size *= count
-    return combined
+    return _renumbered(combined)
+
+
+def _renumbered(numbers: Numbers) -> tuple[Numbers, int]:
+    """The numbers, whatever they are, as numbers from 0, in order of coming; and their count."""
+    found: Any = pa.array(numbers).dictionary_encode()
+    return found.indices.to_numpy().astype(np.int64), len(found.dictionary)

@@ -2,6 +2,8 @@
 
 import gzip
 
+import pyarrow as pa
+import pyarrow.parquet as pq
 import pytest
 
 from tocsin.pipelines.engine import Engine, load_engine
@@ -91,3 +93,11 @@ def test_compressed_and_empty_files(engine, tmp_path):
 
     assert matches(compressed, engine, [], workers=2) == [(1, "ann")]
     assert matches(empty, engine, [], workers=2) == []
+
+
+def test_rows_of_parquet_are_its_lines(engine, tmp_path):
+    """Counted from 1, as lines are."""
+    path = tmp_path / "events.parquet"
+    pq.write_table(pa.table({"user.name": ["ann", None, "Ann"]}), path)
+
+    assert matches(path, engine, []) == [(1, "ann"), (3, "ann")]

@@ -31,6 +31,11 @@ id: c
 logsource: {category: test}
 detection: {words: [needle, 'a*b'], s: {F|fieldref: G}, condition: words or s}
 ---
+title: E
+id: e
+logsource: {product: two}
+detection: {words: ['xy', '.0.1'], f: {K: null}, condition: words and not f}
+---
 title: D
 id: d
 logsource: {product: one}
@@ -43,8 +48,10 @@ texts = st.sampled_from(
 COLUMNS = {
     "F": (pa.string(), texts),
     "G": (pa.string(), texts),
+    "K": (pa.large_string(), texts | texts.map(lambda text: 300 * "-" + text)),
     "N": (pa.int64(), st.integers(-2, 2)),
     "H": (pa.bool_(), st.booleans()),
+    "R": (pa.float64(), st.sampled_from([0.5, 10.0])),
     "L": (pa.list_(pa.string()), st.lists(texts, max_size=2)),
     "logsource.category": (pa.string(), st.sampled_from(["test", "other"])),
     "logsource.product": (pa.string(), st.sampled_from(["one", "two"])),
@@ -58,11 +65,11 @@ def told(found):
 
 @pytest.fixture(scope="module")
 def detector(tmp_path_factory):
-    """Four rules of all that a table has to tell apart."""
+    """Five rules of all that a table has to tell apart."""
     folder = tmp_path_factory.mktemp("rules")
     (folder / "rules.yml").write_text(RULES)
     rules = load_rules([folder], native=True)
-    assert len(rules.detections) == 4
+    assert len(rules.detections) == 5
     return compile_rules(rules)
 
 
@@ -92,6 +99,43 @@ def test_an_archive_is_matched_with_what_its_remainder_holds(load):
     table = to_table([conform(event) for event in events])
 
     assert told(match_table(compile_rules(load(rule)), table)) == [(1, "t")]
+
+
+def test_a_keyword_is_found_in_whatever_column_it_stands(load):
+    """In texts that repeat, in long ones that are taken one by one, in lists, beyond ASCII."""
+    rule = "title: T\nid: t\nlogsource: {category: test}\ndetection: {words: [needle], condition: words}\n"
+    columns = {
+        "logsource.category": ["test"] * 8,
+        "short": ["x", "x", "NEEDLE", "x", None, "nee", "dle", "x"],
+        "long": [*["x" * 40_000] * 4, "x" * 40_000 + "needle", None, "x", "y"],
+        "list": [["x"], None, [], ["a", "a needle"], None, ["nee", "dle"], [None], ["x"]],
+        "number": [1, 2, 3, 4, 5, 6, 7, 8],
+        "folded": [*["x"] * 7, "needle".replace("l", "L") + "\u212a"],
+    }
+
+    found = told(match_table(compile_rules(load(rule, native=True)), pa.table(columns)))
+
+    assert found == [(2, "t"), (3, "t"), (4, "t"), (7, "t")]
+
+
+def test_a_null_of_a_dictionary_is_no_value(load):
+    """Arrow may write a null as a code without value, or as a code of a value that is null."""
+    rule = "title: T\nid: t\nlogsource: {category: test}\ndetection: {s: {F|exists: false}, condition: s}\n"
+    column = pa.DictionaryArray.from_arrays(pa.array([0, 1, None]), pa.array(["x", None]))
+    table = pa.table({"logsource.category": ["test"] * 3, "F": column})
+
+    found = match_table(compile_rules(load(rule, native=True)), table)
+
+    assert told(found) == [(1, "t"), (2, "t")]
+
+
+def test_a_column_that_events_have_no_values_of_is_refused(load):
+    """Rather than matched by something that rules have no meaning for."""
+    rule = "title: T\nid: t\nlogsource: {category: test}\ndetection: {s: {F: x}, condition: s}\n"
+    table = pa.table({"logsource.category": ["test"], "F": [b"x"]})
+
+    with pytest.raises(pa.ArrowTypeError, match="not binary"):
+        match_table(compile_rules(load(rule, native=True)), table)
 
 
 @pytest.mark.slow

@@ -1,0 +1,204 @@
+"""Columns of tables as codes: for each row the place of its value among the column's values.
+
+    column  a  b  ∅  a      codes  0  1  2  0      values  a  b      (2, their count, for no value)
+
+Work is done once for a code. Values stay as Arrow has them until someone asks for them; long texts,
+which hardly ever repeat, are not looked through for equal ones.
+"""
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+import pyarrow as pa
+
+from tocsin.pipelines.detection.cache import MISSING, ValueCache
+from tocsin.pipelines.detection.columns import Signature
+from tocsin.pipelines.detection.keywords import Keywords
+from tocsin.schemas.arrow import to_events
+
+Numbers = npt.NDArray[np.int64]
+Codes = npt.NDArray[np.int32]
+
+LONG = 256
+"""Mean length in bytes from which on texts are taken one by one."""
+
+_CODED = (pa.types.is_string, pa.types.is_integer, pa.types.is_boolean)
+_LISTED = (pa.types.is_floating, pa.types.is_timestamp, pa.types.is_null)
+
+_SCAN = 1 << 16
+"""Bytes of texts that are searched for keywords at a time; if there is one, each is searched."""
+
+
+@dataclass(frozen=True, slots=True)
+class Signed:
+    """Some rows of a column: for each the place of its signature, or None if there is but one."""
+
+    places: Numbers | None
+    signatures: Sequence[Signature]
+
+
+class Coded:
+    """A column of texts, integers or booleans, as a dictionary or, of long texts, plain."""
+
+    def __init__(self, array: pa.Array) -> None:
+        self._array = array
+        self._is_dictionary = isinstance(array, pa.DictionaryArray)
+        self._values: pa.Array = array.dictionary if self._is_dictionary else array
+
+    @cached_property
+    def _codes(self) -> Codes:
+        count = len(self._values)
+        if self._is_dictionary:
+            codes = self._array.indices
+            codes = codes.fill_null(count) if codes.null_count else codes
+            found: Codes = codes.to_numpy().astype(np.int32, copy=False)
+            return found
+        found = np.arange(count, dtype=np.int32)
+        if self._array.null_count:
+            found[self._array.is_null().to_numpy(zero_copy_only=False)] = count
+        return found
+
+    def signed(self, cache: ValueCache, rows: Numbers) -> Signed:
+        """The signatures by `cache` of the values in some rows."""
+        codes, missing = self._codes[rows], len(self._values)
+        used = _distinct(codes, missing + 1)
+        there = used[:-1] if used[-1] == missing else used
+        values: list[Any] = _python(self._values.take(there))
+        values += [MISSING] * (len(used) - len(there))
+        numbers: dict[Signature, int] = {}
+        places = [
+            numbers.setdefault(found, len(numbers)) for found in map(cache.__getitem__, values)
+        ]
+        if len(numbers) == 1:
+            return Signed(None, list(numbers))
+        by_code = np.empty(missing + 1, np.int64)
+        by_code[used] = places
+        return Signed(by_code[codes], list(numbers))
+
+    def at(self, rows: Numbers) -> list[Any]:
+        """The values in some rows, `MISSING` where there is none."""
+        array = self._array.take(rows)
+        values = _python(array.dictionary_decode() if self._is_dictionary else array)
+        return [MISSING if value is None else value for value in values]
+
+    def rows_with(self, keywords: Keywords, rows: Numbers) -> Numbers:
+        """Those of some rows in whose value keywords may stand.
+
+        If not every value may hold one, no integer and no boolean does.
+        """
+        values = self._values
+        if not pa.types.is_string(values.type):
+            return rows[:0]
+        used: Numbers | None = None
+        if 2 * len(rows) < len(self._array):
+            used = _distinct(self._codes[rows], len(values) + 1)
+            used = used[used < len(values)]
+            values = values.take(used)
+        found = np.fromiter(_texts_with(keywords, values), np.int64)
+        if not len(found):
+            return rows[:0]
+        return rows[np.isin(self._codes[rows], found if used is None else used[found])]
+
+
+class Listed:
+    """A column of anything else, such as lists and times: a value for each row, or `MISSING`."""
+
+    def __init__(self, values: list[Any]) -> None:
+        self._values = values
+
+    def signed(self, cache: ValueCache, rows: Numbers) -> Signed:
+        """The signatures by `cache` of the values in some rows."""
+        numbers: dict[Signature, int] = {}
+        found = map(cache.look_up, self.at(rows))
+        places = [numbers.setdefault(each, len(numbers)) for each in found]
+        return Signed(np.asarray(places, np.int64), list(numbers))
+
+    def at(self, rows: Numbers) -> list[Any]:
+        """The values in some rows, `MISSING` where there is none."""
+        return [self._values[row] for row in rows.tolist()]
+
+    def rows_with(self, keywords: Keywords, rows: Numbers) -> Numbers:
+        """Those of some rows in whose value keywords may stand."""
+        values = self.at(rows)
+        if not keywords.may_stand_in(values):
+            return rows[:0]
+        return rows[[keywords.may_stand_in((value,)) for value in values]]
+
+
+Encoded = Coded | Listed
+
+
+def encoded(column: pa.ChunkedArray) -> Encoded:
+    """`column`, whose nulls say that an event has no such field.
+
+    Raises pyarrow.ArrowTypeError where events have no values of its type.
+    """
+    kind = column.type.value_type if pa.types.is_dictionary(column.type) else column.type
+    if pa.types.is_large_string(kind) or pa.types.is_string_view(kind):
+        kind, column = pa.string(), column.cast(pa.string())
+    if not _is_coded(kind):
+        if not _is_of_events(kind):
+            raise pa.ArrowTypeError(f"expected text, numbers, times or lists of these, not {kind}")
+        return Listed([event.get("", MISSING) for event in to_events(pa.table({"": column}))])
+    if column.type == kind and (kind != pa.string() or column.nbytes < LONG * len(column)):
+        column = column.dictionary_encode()
+    if column.num_chunks == 1:
+        array = column.chunk(0)
+    else:
+        array = column.unify_dictionaries().combine_chunks()
+        if isinstance(array, pa.ChunkedArray):  # which it stays where there is no chunk
+            return Coded(pa.array([], kind))
+    if isinstance(array, pa.DictionaryArray) and array.dictionary.null_count:
+        array = array.dictionary_decode().dictionary_encode()  # a null by another name
+    return Coded(array)
+
+
+def _is_coded(kind: pa.DataType) -> bool:
+    return any(is_kind(kind) for is_kind in _CODED)
+
+
+def _is_of_events(kind: pa.DataType) -> bool:
+    if pa.types.is_list(kind) and _is_coded(kind.value_type):
+        return True
+    kind = kind.value_type if pa.types.is_list(kind) else kind
+    return any(is_kind(kind) for is_kind in _LISTED)
+
+
+def _distinct(codes: Codes, size: int) -> Numbers:
+    """Which numbers from 0 to before `size` are in `codes`, in order."""
+    if size > 8 * len(codes):
+        return np.unique(codes).astype(np.int64, copy=False)
+    marks = np.zeros(size, np.bool_)
+    marks[codes] = True
+    return np.flatnonzero(marks)
+
+
+def _python(values: pa.Array) -> list[Any]:
+    """The values, None for null, several times faster than by `to_pylist`."""
+    if values.null_count and not pa.types.is_string(values.type):
+        found: list[Any] = values.to_pylist()
+    else:
+        found = values.to_numpy(zero_copy_only=False).tolist()
+    return found
+
+
+def _texts_with(keywords: Keywords, texts: pa.StringArray) -> Iterator[int]:
+    """The places of the `texts` in which keywords may stand."""
+    _, offsets, data = texts.buffers()
+    if data is None:
+        return
+    starts = np.frombuffer(offsets, np.int32)[texts.offset : texts.offset + len(texts) + 1]
+    view = memoryview(data)
+    first = 0
+    while first < len(texts):
+        after = int(np.searchsorted(starts, starts[first] + _SCAN, "right")) - 1
+        after = min(max(after, first + 1), len(texts))
+        if keywords.may_stand_in_utf8(bytes(view[starts[first] : starts[after]])):
+            for place in range(first, after):
+                if keywords.may_stand_in_utf8(bytes(view[starts[place] : starts[place + 1]])):
+                    yield place
+        first = after

@@ -3,6 +3,7 @@
 import math
 import re
 from decimal import Decimal
+from functools import lru_cache
 
 _NUMBER = re.compile(r"-?(?:0|[1-9][0-9]*)(?:\.[0-9]+)?", re.ASCII)
 _SURROGATES = re.compile("[\ud800-\udfff]")
@@ -10,19 +11,24 @@ _SURROGATES = re.compile("[\ud800-\udfff]")
 
 def fold(text: str) -> str:
     """`text` in simple per-code-point lower case; its length never changes."""
-    if text.isascii():
-        return text.lower()
-    return "".join(map(_lower, text))
+    return text.lower() if text.isascii() else _fold(text)
 
 
-def _lower(char: str) -> str:
-    # U+0130 is the one code point whose full mapping is longer; its simple mapping is "i".
-    return "i" if char == "\u0130" else char.lower()
+@lru_cache(maxsize=4)  # several predicates look at one long text
+def _fold(text: str) -> str:
+    # Two lower cases of Python's are not simple: U+0130 becomes two, and a sigma that ends a word
+    # another than one within.
+    return text.replace("\u0130", "i").replace("\u03a3", "\u03c3").lower()
 
 
 def clean(text: str) -> str:
     """`text` with lone surrogates replaced by U+FFFD, so that it can always be encoded."""
-    return text if text.isascii() else _SURROGATES.sub("\ufffd", text)
+    return text if text.isascii() else _clean(text)
+
+
+@lru_cache(maxsize=4)
+def _clean(text: str) -> str:
+    return _SURROGATES.sub("\ufffd", text)
 
 
 def is_number(text: str) -> bool:

@@ -46,7 +46,6 @@ class Wildcard(Enum):
 Part = str | Wildcard
 
 _TOKEN = re.compile(r"\\[\\*?]|[*?]")
-_DASHES = str.maketrans(dict.fromkeys(DASHES, "-"))
 
 
 class PatternError(ValueError):
@@ -75,7 +74,9 @@ def parse(text: str) -> tuple[Part, ...]:
 
 def fold_dashes(text: str) -> str:
     """`text` with all `DASHES` as hyphens."""
-    return text.translate(_DASHES)
+    for dash in DASHES[1:]:
+        text = text.replace(dash, "-")
+    return text
 
 
 def dash_variants(text: str) -> Iterator[str]:

@@ -23,6 +23,7 @@ from functools import cache
 import re2
 
 from tocsin.pipelines.detection.codepoints import EVERYTHING, CodePoints, folded, written
+from tocsin.pipelines.detection.kinds import NEWLINE, WORD, LongTextError, LongTextSearch
 
 MAX_REPEAT = 1000
 """RE2's own limit."""
@@ -31,14 +32,14 @@ MAX_NESTING = 32
 """Groups within groups; SigmaHQ's deepest pattern has 4."""
 
 MAX_PROGRAM = 12_000
-"""RE2 instructions, 16 bytes each; the largest public pattern has 8,005. A scan of 64 KiB takes a
-tenth of a millisecond, but some milliseconds for each ten threads that a pattern such as
-`a[ab]{50}c` keeps alive on text made for it, when RE2 runs out of memory for its states."""
+"""RE2 instructions, 16 bytes each; the largest public pattern has 8,005."""
+
+LONG = 512
+"""Bytes of UTF-8 from which a text is long (`kinds`). For so many RE2 takes up to three
+milliseconds if they are made for the pattern, and a microsecond if not."""
 
 DIGIT = CodePoints.of("09")
-WORD = CodePoints.of("09", "AZ", "__", "az")
 SPACE = CodePoints.of("\t\r", "  ")
-NEWLINE = CodePoints.of("\n\n")
 
 _SHORTHANDS = {"d": DIGIT, "w": WORD, "s": SPACE}
 _CONTROLS = {"t": "\t", "n": "\n", "r": "\r", "f": "\f", "v": "\v", "a": "\a", "e": "\x1b"}
@@ -72,9 +73,20 @@ class Regex:
     flags: str
     plain: str = field(compare=False)
 
+    @property
+    def size(self) -> int:
+        """By how much it may take longer than others; see `kinds.MAX_SIZE`."""
+        return _long_search(self.plain).size
+
     def search(self, text: str) -> bool:
-        """Whether `text` (without lone surrogates) holds a match, in time linear in its length."""
-        return _matcher(self.plain).search(text.encode()) is not None
+        """Whether `text` (without lone surrogates) holds a match.
+
+        It takes time linear in the text's length, some milliseconds for 64 KiB.
+        """
+        data = text.encode()
+        if len(data) > LONG:
+            return _long_search(self.plain).search(text)
+        return _matcher(self.plain).search(data) is not None
 
 
 def compile_regex(source: str, flags: str = "") -> Regex:
@@ -89,6 +101,10 @@ def compile_regex(source: str, flags: str = "") -> Regex:
             f"the regular expression is too large: {matcher.programsize} instructions, "
             f"at most {MAX_PROGRAM}"
         )
+    try:
+        _long_search(plain)
+    except LongTextError as error:
+        raise RegexError(f"the regular expression could take too long: {error}") from None
     return Regex(source, "".join(sorted(set(flags))), plain)
 
 
@@ -98,6 +114,9 @@ def _matcher(plain: str) -> "re2._Regexp":
     options.log_errors = False
     options.never_capture = True
     return re2.compile(plain, options)
+
+
+_long_search = cache(LongTextSearch)
 
 
 @dataclass(frozen=True, slots=True)

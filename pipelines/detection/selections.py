@@ -15,6 +15,7 @@ from typing import Any
 from tocsin.pipelines.detection.conditions import ConditionError, any_of, parse_condition
 from tocsin.pipelines.detection.documents import DocumentError, Sequence
 from tocsin.pipelines.detection.documents import Mapping as Section
+from tocsin.pipelines.detection.effort import MAX_MICROSECONDS, microseconds
 from tocsin.pipelines.detection.ir import (
     And,
     AtLeast,
@@ -43,8 +44,8 @@ from tocsin.pipelines.detection.modifiers import (
 from tocsin.pipelines.detection.placeholders import Placeholders
 from tocsin.schemas.sigma import FieldMap
 
-MAX_PATTERNS = 200
-"""Regular expressions of one rule, each a program in memory; no public rule has more than 19."""
+MAX_PATTERNS = 40
+"""Regular expressions of one rule, each a scan of its own; no public rule has more than 19."""
 
 MAX_LEAVES = 100_000
 """Values that one rule compares; the largest public rule has 4,432."""
@@ -96,6 +97,13 @@ def detection_node(
     size = _size(node, {})
     if size > MAX_LEAVES:
         raise DocumentError(line, f"condition: {size} values to compare, at most {MAX_LEAVES}")
+    effort = microseconds(node)
+    if effort > MAX_MICROSECONDS:
+        reason = (
+            "condition: regular expressions and wildcards could take some "
+            f"{effort / 1000:.0f} ms for one value, at most {MAX_MICROSECONDS / 1000:.0f}"
+        )
+        raise DocumentError(line, reason)
     return node
 
 

@@ -322,7 +322,7 @@ def test_regular_expressions_without_number_are_refused(load):
 
     refusal = load(RULE.replace("Image|endswith: '\\cmd.exe'", f"F|re: [{values}]")).refusals[0]
 
-    assert refusal.reason == "300 regular expressions, at most 200 in a rule"
+    assert refusal.reason == "300 regular expressions, at most 40 in a rule"
 
 
 def test_a_file_in_two_paths_is_read_once(load, tmp_path):

@@ -2,9 +2,10 @@
 
 import re
 import time
+from random import Random
 
 import pytest
-from hypothesis import given
+from hypothesis import given, reject
 from hypothesis import strategies as st
 
 from tocsin.pipelines.detection.codepoints import EVERYTHING, CodePoints, folded
@@ -38,7 +39,11 @@ def test_the_rewritten_pattern_finds_what_a_backtracking_engine_finds(
     python = pattern if multi_line else pattern.replace("$", r"\Z")
     options = re.ASCII | (re.MULTILINE if multi_line else 0) | (re.DOTALL if dot_all else 0)
 
-    assert compile_regex(pattern, flags).search(text) == bool(re.search(python, text, options))
+    try:
+        regex = compile_regex(pattern, flags)
+    except RegexError:  # an anchor where none can be told of long texts
+        reject()
+    assert regex.search(text) == bool(re.search(python, text, options))
 
 
 @given(st.text("aAkK\u212asSſσΣςéÉ", max_size=4), st.text("aAkK\u212asSſσΣςéÉ", max_size=4))
@@ -93,6 +98,9 @@ def test_an_error_names_the_place():
         "a{99999999999999999999}",
         "\\x{110000}",
         "\\ud800",
+        "(?:ab|c){200}d",
+        "longer than a few$characters",
+        r"(?m)^first line$\n^second line$",
     ],
 )
 def test_hostile_patterns_are_refused(pattern):
@@ -113,10 +121,24 @@ def test_any_text_is_a_pattern_or_an_error(source):
 
 @pytest.mark.parametrize(
     "pattern",
-    ["^(a+)+$", "(a*)*b", "(a|aa)+$", "(?:a?){20}a{20}b", "(x+x+)+y", ".*.*.*=.*", "(.*a){10}"],
+    [
+        "^(a+)+$", "(a*)*b", "(a|aa)+$", "(?:a?){20}a{20}b", "(x+x+)+y", ".*.*.*=.*", "(.*a){10}",
+        "(a|b)*a(a|b){20}c", "(a|b)*a(a|b){900}c", "a[ab]{999}c", "(a{1,60}){1,3}b", ".*a.{900}c",
+        "(?i)k.{300}x", "(.{100}x){2}", "a.{100}b|b.{200}c|c.{300}d", "(.*,){30}P", "[^/]{100,}$",
+    ],
+)  # fmt: skip
+@pytest.mark.parametrize(
+    "text",
+    [
+        "a" * 65_536,
+        "x" * 65_535 + "!",
+        "ax=" * 21_845,
+        "".join(Random(1).choices("ab", k=65_530)) + "cdxP",
+        "".join(Random(2).choices("abx,\u212a\u00e9", k=43_690)),
+    ],
+    ids=["one letter", "ends otherwise", "periodic", "random", "not ASCII"],
 )
-@pytest.mark.parametrize("text", ["a" * 65_536, "x" * 65_535 + "!", "ax=" * 21_845])
-def test_patterns_that_make_others_backtrack_answer_in_milliseconds(pattern, text):
+def test_patterns_that_make_others_slow_answer_in_milliseconds(pattern, text):
     """64 KiB in at most 5 ms of processor time, the best of five."""
     regex = compile_regex(pattern)
     costs = []

@@ -8,6 +8,7 @@ is looked up again. What is not there yet is worked out by `columns` (a value) a
 or a tuple of signatures).
 """
 
+from collections import defaultdict
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import cached_property
@@ -32,6 +33,7 @@ ELSEWHERE: Signature = frozenset((-1,))
 """The signature of a missing field where another target comes after it."""
 
 Key = tuple[Signature, ...]
+Proposals = tuple[Proposal, ...]
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -166,7 +168,19 @@ class Matcher:
         self, events: Sequence[Event], lines: Sequence[bytes] | None
     ) -> Iterator[tuple[int, DetectionRule]]:
         """Each event's index with each rule that holds for it; `lines` are the JSON texts."""
+        proposed = self._proposed(events, lines)
+        for index in sorted(proposed):
+            plan, proposals = proposed[index]
+            for rule in plan.holding(proposals, events[index]):
+                yield index, rule
+
+    def _proposed(
+        self, events: Sequence[Event], lines: Sequence[bytes] | None
+    ) -> dict[int, tuple[Running, Proposals]]:
+        """The plan and the proposals of each event that has any, by its index."""
         classes, running = self.classes, self._running
+        proposed: dict[int, tuple[Running, Proposals]] = {}
+        searched: dict[Keywords, list[int]] = defaultdict(list)
         for index, event in enumerate(events):
             get = event.get
             try:
@@ -175,17 +189,22 @@ class Matcher:
                 columns = plan.watched
                 key = tuple(map(getitem, columns.caches, map(get, columns.names, columns.missing)))
             except TypeError:  # a list or an object, which is no key of a cache
-                key = classes.key(event)
-                plan = running.get(key) or self.plan_of(key)
-                key = plan.watched.key(event)
+                plan, key = self._looked_up(event)
             proposals = plan.proposals[key]
-            if plan.keywords is not None:
-                found = plan.keywords.signature(event, None if lines is None else lines[index])
-                if found:
-                    proposals = plan.proposals.judge(key, found)
             if proposals:
-                for rule in plan.holding(proposals, event):
-                    yield index, rule
+                proposed[index] = plan, proposals
+            if plan.keywords is not None:
+                searched[plan.keywords].append(index)
+        for keywords, indices in searched.items():
+            for index, found in keywords.found_in(events, lines, indices):
+                plan, key = self._looked_up(events[index])
+                proposed[index] = plan, plan.proposals.judge(key, found)
+        return proposed
+
+    def _looked_up(self, event: Event) -> tuple[Running, Key]:
+        """The plan and the signatures of any event."""
+        plan = self.plan_of(self.classes.key(event))
+        return plan, plan.watched.key(event)
 
     def holds(self, finding: Finding, event: Event) -> bool:
         """Whether the finding holds when the atoms that it left open are settled."""

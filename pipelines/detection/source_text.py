@@ -10,6 +10,9 @@ from tocsin.schemas.values import clean, number_text
 _ADDED = ("@timestamp", "event.id", "organization.name")
 _LOGSOURCE = "logsource"
 _ORIGINAL = "event.original"
+_RENDERED = "winlog.logon."
+"""What parsers say of a logon in words, as Windows' viewer does; its codes stay in the record."""
+
 _VENDORS = tuple(f"{root}." for root in VENDOR_ROOTS)
 
 
@@ -30,7 +33,7 @@ def is_source(key: str, native: bool) -> bool:
     """Whether what stands under `key` is source text whatever it is."""
     if native:
         return key.partition(".")[0] != _LOGSOURCE and key not in _ADDED
-    return key == "message" or key.startswith(_VENDORS)
+    return key == "message" or (key.startswith(_VENDORS) and not key.startswith(_RENDERED))
 
 
 def is_plain(original: str) -> bool:

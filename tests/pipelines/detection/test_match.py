@@ -16,7 +16,16 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from tocsin.pipelines.detection import expressions, ir, literals, patterns, reference
+from tocsin.pipelines.detection import (
+    expressions,
+    ir,
+    literals,
+    match,
+    patterns,
+    proposals,
+    questions,
+    reference,
+)
 from tocsin.pipelines.detection.detector import compile_rules
 from tocsin.pipelines.detection.gates import gate_node
 from tocsin.pipelines.detection.ir import (
@@ -241,6 +250,42 @@ def test_texts_in_pieces_are_searched_as_a_whole(generated, batch):
         patch.setattr(literals, "CHUNK", 3)
 
         assert told(compile_rules(ruleset).match(batch)) == judged(ruleset, batch)
+
+
+@settings(max_examples=5_000 if LONG else 100)
+@given(rule_sets, st.lists(events, min_size=1, max_size=6))
+def test_a_census_changes_nothing(generated, batch):
+    """Whichever clauses candidates are watched by, and however often that is thought over."""
+    ruleset = RuleSet(tuple(generated))
+    expected = judged(ruleset, batch)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(match, "DUE", (1, 4, 9, 16))
+        patch.setattr(proposals, "NOTED", 1)
+        patch.setattr(proposals, "COUNTED", 2)
+        patch.setattr(proposals, "MAX_FOLDED", 1)
+        patch.setattr(questions, "MAX_CONTAINED", 0)
+        detector = compile_rules(ruleset)
+
+        for _ in range(6):
+            assert told(detector.match(batch)) == expected
+
+
+def test_candidates_are_watched_by_what_is_rare_in_truth(load):
+    """A long text is thought to be rare; where every event has it, the short one is looked for."""
+    text = """\
+title: T
+id: t
+logsource: {category: test}
+detection: {s: {A|contains: a long text of everybody, B|contains: xy}, condition: s}
+"""
+    detector = compile_rules(load(text, native=True))
+    common = {"logsource.category": "test", "A": "a long text of everybody's", "B": "x"}
+    (plan,) = {detector.matcher.plan_of(detector.matcher.classes.key(common))}
+
+    assert plan.watched.names == ("A",)
+    assert detector.match([common] * 1000) == []
+    assert plan.watched.names == ("B",)
+    assert told(detector.match([common, common | {"B": "xyz"}])) == [(1, "t")]
 
 
 def test_selection_or_not_filter_matches_what_has_neither(load):

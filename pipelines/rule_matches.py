@@ -17,7 +17,6 @@ from typing import BinaryIO
 import orjson
 
 from tocsin.pipelines.detection.detector import Detector
-from tocsin.pipelines.parquet_matches import match_parquet
 from tocsin.pipelines.processes import map_forked
 from tocsin.pipelines.rule_run import open_events
 from tocsin.schemas.events import DepthError, Event, flatten
@@ -58,6 +57,8 @@ def match_file(
     """
     first = 1
     if path.suffix == ".parquet":
+        from tocsin.pipelines.parquet_matches import match_parquet  # noqa: PLC0415
+
         with _without_collections():
             yield from ((first + row, rule.info.id) for row, rule in match_parquet(path, detector))
         return

@@ -20,6 +20,19 @@ _ENTRY_COST = 200
 
 _EXACT = 2**53
 
+TRUSTED = 4096
+"""Texts that a cache did not know after which it looks whether keeping them pays; eight times as
+many the next time, if it does."""
+
+TRIED = 512
+"""Texts by which it looks."""
+
+WORTH = 0.05
+"""The share of them that it must have known."""
+
+RESTED = 1 << 17
+"""Texts that a cache does not keep before it tries again."""
+
 
 class Memory:
     """The budget of some caches, in bytes. `evicted` counts the entries that it made them forget.
@@ -62,24 +75,64 @@ class ValueCache(dict[Any, frozenset[int]]):
     Python takes 1, 1.0 and True for one key, and large floats for integers of other text. So only
     texts, null and integers that no other type collides with are kept; the rest is worked out each
     time. Lists and objects are no keys: looking them up raises TypeError.
+
+    Texts of some fields never come twice. Now and then a cache lays aside what it holds, and counts
+    how many of the texts that it is asked for next were there. If that are hardly any, it keeps no
+    texts for a while, which spares time, and memory for all others.
     """
 
     def __init__(self, work_out: Callable[[Any], frozenset[int]], memory: Memory) -> None:
         super().__init__()
         self._work_out = work_out
         self._memory = memory
+        self._keeps_texts = True
+        self._aside: dict[Any, frozenset[int]] = {}
+        self._trust = TRUSTED
+        self._until = TRUSTED
+        self._again = 0
         memory.watch(self)
 
     def __missing__(self, value: Any) -> frozenset[int]:
         found = self._work_out(value)
         if isinstance(value, str):
-            if len(value) <= MAX_LENGTH:
+            if len(value) <= MAX_LENGTH and self._may_keep(value):
                 self._memory.spend(len(value))
                 self[value] = found
         elif value is MISSING or value is None or (type(value) is int and 1 < value < _EXACT):
             self._memory.spend(0)
             self[value] = found
         return found
+
+    def clear(self) -> None:
+        """Forget everything, what lies aside included."""
+        super().clear()
+        self._aside.clear()
+
+    def _may_keep(self, text: str) -> bool:
+        """Whether it pays to keep what is known of a text, as far as can be told."""
+        self._until -= 1
+        if self._aside:
+            self._again += text in self._aside
+        if self._until <= 0:
+            self._think_over()
+        return self._keeps_texts
+
+    def _think_over(self) -> None:
+        if not self._keeps_texts:
+            self._keeps_texts, self._trust = True, TRUSTED
+            self._until = self._trust
+        elif not self._aside:
+            self._aside = dict(self)
+            super().clear()
+            self._again, self._until = 0, TRIED
+        elif self._again > TRIED * WORTH:
+            self.update(self._aside)
+            self._aside.clear()
+            self._trust *= 8
+            self._until = self._trust
+        else:
+            self.clear()
+            self._keeps_texts, self._until = False, RESTED
 
     def look_up(self, value: Any) -> frozenset[int]:
         """What `value`, which may be a list or an object, comes to."""

@@ -39,6 +39,8 @@ Signature = frozenset[int]
 
 NOTHING: Signature = frozenset()
 
+_NUMBERS_BEGIN = frozenset("-0123456789")
+
 _Question = tuple[Predicate, int]
 """A predicate, and the atom that is true where it holds."""
 
@@ -141,8 +143,9 @@ class Column:
         return known
 
     def _equal(self, folded: str) -> Signature:
-        key = shortest(folded) if folded[-1:].isdigit() and is_number(folded) else folded
-        return self._exact.get(key, NOTHING)
+        if folded[-1:].isdigit() and folded[0] in _NUMBERS_BEGIN and is_number(folded):
+            folded = shortest(folded)
+        return self._exact.get(folded, NOTHING)
 
     def _confirmed(self, value: Any, folded: str, found: "_Found") -> Signature:
         """The signature where what was found has to be looked at again."""

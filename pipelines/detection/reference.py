@@ -118,7 +118,10 @@ def leaf_holds(leaf: Leaf, event: Event) -> bool:
 
 def present(targets: tuple[str, ...], event: Event) -> str | None:
     """The first of `targets` that is a key of `event`."""
-    return next((target for target in targets if target in event), None)
+    for target in targets:
+        if target in event:
+            return target
+    return None
 
 
 def elements(value: Any) -> Iterator[Any]:

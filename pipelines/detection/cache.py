@@ -6,8 +6,9 @@ events pay again for the values that they bring, some hundreds of milliseconds f
 logs, and no cache needs an order of eviction.
 """
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
 from typing import Any
+from weakref import ReferenceType, ref
 
 MISSING = object()
 """Stands for the value of a field that an event does not have."""
@@ -44,16 +45,11 @@ class Memory:
         self.limit = limit
         self.evicted = 0
         self._spent = 0
-        self._caches: list[dict[Any, Any]] = []
+        self._caches: list[ReferenceType[dict[Any, Any]]] = []
 
     def watch(self, cache: dict[Any, Any]) -> None:
-        """Let `cache` share the budget."""
-        self._caches.append(cache)
-
-    def forget(self, keep: Iterable[dict[Any, Any]]) -> None:
-        """Empty all caches, and watch over none but those to `keep` from here on."""
-        self.empty()
-        self._caches = list(keep)
+        """Let `cache` share the budget as long as somebody uses it."""
+        self._caches.append(ref(cache))
 
     def spend(self, size: int) -> None:
         """Account for an entry with a key of `size` bytes that a cache is about to make."""
@@ -63,9 +59,11 @@ class Memory:
 
     def empty(self) -> None:
         """Let all caches forget what they hold."""
-        self.evicted += sum(map(len, self._caches))
-        for cache in self._caches:
+        caches = [cache for each in self._caches if (cache := each()) is not None]
+        self.evicted += sum(map(len, caches))
+        for cache in caches:
             cache.clear()
+        self._caches = [ref(cache) for cache in caches]
         self._spent = 0
 
 

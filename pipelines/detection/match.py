@@ -106,6 +106,7 @@ class Running:
         self.with_proposals = 0
         self._matcher = matcher
         self._due = list(DUE)
+        self._lookups: Lookups | None = None
         self._census: Census | None = None
         self._watch(Choice())
 
@@ -116,10 +117,17 @@ class Running:
         self.watched = matcher.lookups(watch.columns.items())
         self.proposals = Outcomes(watch.columns, watch.propose, matcher.memory)
 
-    @cached_property
+    @property
     def lookups(self) -> Lookups:
         """All columns."""
-        return self._matcher.lookups(self.plan.columns.items())
+        if self._lookups is None:
+            self._lookups = self._matcher.lookups(self.plan.columns.items())
+        return self._lookups
+
+    @property
+    def caches(self) -> Iterable[ValueCache]:
+        """All caches that it looks at."""
+        return (*self.watched.caches, *(self._lookups.caches if self._lookups else ()))
 
     @cached_property
     def verdicts(self) -> Outcomes[Verdict]:
@@ -145,6 +153,7 @@ class Running:
             del self._due[0]
             if choice != self._choice:
                 self._watch(choice)
+                self._matcher.drop_unused()
 
 
 class Matcher:
@@ -223,7 +232,7 @@ class Matcher:
             self._caches.clear()
             self._keywords.clear()
             self.questions.clear()
-            self.memory.forget(keep=self.classes.caches)
+            self.memory.empty()
         plan = self.planner.plan(of_class)
         found = self._running[of_class] = Running(plan, self, self._source_text(plan))
         return found
@@ -237,6 +246,14 @@ class Matcher:
                 names.append(name)
                 caches.append(self._cache(atoms, last=place == len(targets) - 1))
         return Lookups(tuple(names), tuple(caches), (MISSING,) * len(names))
+
+    def drop_unused(self) -> None:
+        """Forget the columns that no plan looks at any more."""
+        used = {id(cache) for each in self._running.values() for cache in each.caches}
+        used.update(map(id, self.classes.caches))
+        self._caches = {key: each for key, each in self._caches.items() if id(each) in used}
+        atoms = {key for key, _ in self._caches}
+        self._columns = {key: each for key, each in self._columns.items() if key in atoms}
 
     def _cache(self, atoms: frozenset[int], *, last: bool) -> ValueCache:
         """The cache for a column; plans with the same atoms about a field share it."""

@@ -25,7 +25,7 @@ test: $(VENV)/.installed  ## every test, long ones at a small size
 	$(BIN)/pytest -q
 
 test-long: $(VENV)/.installed  ## the long tests at full size
-	TOCSIN_LONG=1 $(BIN)/pytest -q -m long
+	TOCSIN_LONG=1 $(BIN)/pytest -q -m long --timeout 3600
 
 bench: $(VENV)/.installed  ## the benchmarks, figures on standard output
 	$(BIN)/python tests/benchmarks

@@ -9,6 +9,7 @@ from tocsin.pipelines.correlation.plan import (
     CorrelationPlan,
     compile_correlations,
 )
+from tocsin.pipelines.detection.collector import collections_held
 from tocsin.pipelines.detection.detector import Detector, compile_rules
 from tocsin.pipelines.detection.rules import Refusal, RuleSet
 from tocsin.pipelines.detection.store import stored_rules
@@ -43,12 +44,19 @@ def load_engine(
     Rules whose id is in `exclude` do not run; `placeholders` has the values of `%name%`. In
     `cache_folder` rules are kept as they were read. Raises OSError for a path that cannot be read.
     """
-    rules = stored_rules(paths or [SHIPPED], cache_folder, native=native, placeholders=placeholders)
-    if exclude:
-        rules = replace(
-            rules,
-            detections=tuple(rule for rule in rules.detections if rule.info.id not in exclude),
-            correlations=tuple(rule for rule in rules.correlations if rule.info.id not in exclude),
+    with collections_held():
+        rules = stored_rules(
+            paths or [SHIPPED], cache_folder, native=native, placeholders=placeholders
         )
-    plan = compile_correlations(rules)
-    return Engine(rules, compile_rules(rules), plan, rules.refusals + plan.refusals)
+        if exclude:
+            rules = _without(rules, exclude)
+        plan = compile_correlations(rules)
+        return Engine(rules, compile_rules(rules), plan, rules.refusals + plan.refusals)
+
+
+def _without(rules: RuleSet, excluded: Sequence[str]) -> RuleSet:
+    return replace(
+        rules,
+        detections=tuple(rule for rule in rules.detections if rule.info.id not in excluded),
+        correlations=tuple(rule for rule in rules.correlations if rule.info.id not in excluded),
+    )

@@ -1,8 +1,6 @@
 """Rules from files: every document becomes a rule in intermediate form, or a refusal.
 
-    file ─▶ documents ─▶ action: global, repeat, reset ─▶ detection rule ─┐
-                                                        ├▶ filter ────────┴▶ DetectionRule
-                                                        └▶ correlation ────▶ CorrelationDocument
+    files ─▶ drafts (`drafts`) ─▶ RULE IDs, filters ─▶ DetectionRule, CorrelationDocument
 
 A rule that cannot be given exactly its meaning is refused with path, line and reason, and all
 others go on. Nothing of a rule's text is ever run: no code, no templates, no look-ups of its names.
@@ -13,26 +11,30 @@ The tests hold both against each other over all public rules.
 """
 
 import os
-from collections.abc import Callable, Iterable, Iterator, Sequence
-from copy import deepcopy
+import stat
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from tocsin.pipelines.detection.documents import MAX_BYTES, DocumentError, Mapping, read_documents
+from tocsin.pipelines.detection.documents import MAX_BYTES, DocumentError
+from tocsin.pipelines.detection.drafts import (
+    DetectionDraft,
+    Draft,
+    FilterDraft,
+    Skipped,
+    drafts_of,
+)
 from tocsin.pipelines.detection.filters import Filter, read_filter
 from tocsin.pipelines.detection.gates import gate_node, rule_fields
-from tocsin.pipelines.detection.ir import And, Item, Node, Reference, leaves
-from tocsin.pipelines.detection.metadata import is_ecs, log_source, rule_id, rule_info, written
+from tocsin.pipelines.detection.ir import And
 from tocsin.pipelines.detection.placeholders import Placeholders
 from tocsin.pipelines.detection.rules import (
     CorrelationDocument,
     DetectionRule,
     Refusal,
-    RuleInfo,
     RuleSet,
 )
-from tocsin.pipelines.detection.selections import Dialect, detection_node
-from tocsin.schemas.sigma import FieldMap
+from tocsin.pipelines.detection.selections import Dialect
 
 SUFFIXES = (".yml", ".yaml")
 
@@ -41,13 +43,16 @@ TEST_SUFFIX = ".test.yml"
 
 
 @dataclass(frozen=True, slots=True)
-class RuleDocument:
-    """One document of a rule file: `path` below its rules directory, `place` as one finds it."""
+class RuleFile:
+    """A file that was read: `path` below its rules directory, `place` as one finds it.
 
-    path: str
+    Of a larger one `data` is one byte more than `MAX_BYTES`; `refusal` says why there is none.
+    """
+
     place: str
-    line: int
-    body: Mapping
+    path: str
+    data: bytes
+    refusal: Refusal | None = None
 
 
 def load_rules(
@@ -63,27 +68,43 @@ def load_rules(
     OSError for a path that cannot be read; what is wrong in a file below a directory, or in a
     document, is a refusal.
     """
-    documents: list[RuleDocument] = []
-    refusals: list[Refusal] = []
-    files: dict[Path, tuple[Path, str]] = {}
+    values = placeholders or {}
+    found: list[Draft | Refusal] = []
+    for file in read_files(paths):
+        found += file_drafts(file, native=native, placeholders=values)
+    return assemble(found, native=native, placeholders=values)
+
+
+def file_drafts(
+    file: RuleFile, *, native: bool, placeholders: Placeholders
+) -> Sequence[Draft | Refusal]:
+    """What one file comes to by itself."""
+    if file.refusal is not None:
+        return [file.refusal]
+    found = drafts_of(file.data, file.place, file.path, native=native, placeholders=placeholders)
+    return list(found)
+
+
+def read_files(paths: Iterable[str | Path]) -> Iterator[RuleFile]:
+    """The rule files of `paths`, each once, in order; raises OSError for one of `paths` itself."""
+    files: dict[str, tuple[Path, str]] = {}
+    folders: dict[str, str] = {}
     for path in paths:
         for place, below in rule_files(path):
-            files.setdefault(place.resolve(), (place, below))
+            folder, name = os.path.split(place)
+            if folder not in folders:
+                folders[folder] = os.path.realpath(folder)
+            whole = os.path.join(folders[folder], name)  # noqa: PTH118  # some thousand of them
+            if place.is_symlink():
+                whole = os.path.realpath(place)
+            files.setdefault(whole, (place, below))
     for place, below in files.values():
-        for found in _read(place, below):
-            if isinstance(found, Refusal):
-                refusals.append(found)
-            else:
-                documents.append(found)
-    assembly = _Assembly(native, placeholders or {}, refusals)
-    assembly.add_all(documents)
-    return RuleSet(
-        tuple(assembly.detections),
-        tuple(assembly.correlations),
-        tuple(assembly.refusals),
-        tuple(assembly.skipped),
-        tuple(assembly.unfed),
-    )
+        try:
+            with place.open("rb") as file:
+                yield RuleFile(str(place), below, file.read(MAX_BYTES + 1))
+        except OSError as error:
+            refusal = Refusal(str(place), 1, f"cannot be read: {error.strerror}")
+            yield RuleFile(str(place), below, b"", refusal)
 
 
 def rule_files(given: str | Path) -> Iterator[tuple[Path, str]]:
@@ -99,200 +120,123 @@ def rule_files(given: str | Path) -> Iterator[tuple[Path, str]]:
         rules = (name for name in names if name.endswith(SUFFIXES))
         found += [Path(folder, name) for name in rules if not name.endswith(TEST_SUFFIX)]
     for place in sorted(found):
-        if place.is_fifo() or place.is_socket():
-            continue  # reading would wait for whoever writes
+        if _is_waiting(place):
+            continue
         yield place, place.relative_to(path).as_posix()
 
 
-def _read(place: Path, below: str) -> Iterator[RuleDocument | Refusal]:
-    """The rules of one file, and what of it cannot be used."""
+def _is_waiting(place: Path) -> bool:
+    """Whether reading would wait for whoever writes."""
     try:
-        with place.open("rb") as file:
-            data = file.read(MAX_BYTES + 1)
-    except OSError as error:
-        yield Refusal(str(place), 1, f"cannot be read: {error.strerror}")
-        return
-    documents = []
-    for document in read_documents(data):
-        if document.body is None:
-            problem = document.error or DocumentError(document.line, "no rule")
-            yield Refusal(str(place), problem.line, problem.reason)
+        mode = place.stat().st_mode
+    except OSError:
+        return False
+    return stat.S_ISFIFO(mode) or stat.S_ISSOCK(mode)
+
+
+def assemble(
+    found: Iterable[Draft | Refusal], *, native: bool, placeholders: Placeholders
+) -> RuleSet:
+    """The rules that all drafts together come to."""
+    drafts = []
+    assembly = _Assembly(native, placeholders)
+    for each in found:
+        if isinstance(each, Refusal):
+            assembly.refusals.append(each)
         else:
-            documents.append(RuleDocument(below, str(place), document.line, document.body))
-    yield from apply_actions(documents)
-
-
-def apply_actions(documents: Iterable[RuleDocument]) -> Iterator[RuleDocument | Refusal]:
-    """The documents of one file after `action`: `global`, `repeat` and `reset`.
-
-    Global keys are merged into the rules that follow, up to a reset; a repeat adds to the rule
-    before it. Correlations and filters stand for themselves.
-    """
-    shared: Mapping | None = None
-    previous: RuleDocument | None = None
-    for document in documents:
-        action = document.body.get("action")
-        if action is None and ("correlation" in document.body or "filter" in document.body):
-            yield document
-        elif action is None:
-            previous = _merged(document, shared)
-            yield previous
-        elif action == "global":
-            shared = _without_action(document.body)
-        elif action == "reset":
-            shared = None
-        elif action == "repeat" and previous is not None:
-            own = RuleDocument(previous.path, previous.place, document.line, previous.body)
-            previous = _merged(own, _without_action(document.body))
-            yield previous
-        else:
-            line = document.body.line_of("action")
-            reason = "no rule before it to repeat" if action == "repeat" else "unknown action"
-            yield Refusal(document.place, line, f"action `{action}`: {reason}")
-
-
-def _without_action(body: Mapping) -> Mapping:
-    rest = deepcopy(body)
-    del rest["action"]
-    return rest
-
-
-def _merged(document: RuleDocument, added: Mapping | None) -> RuleDocument:
-    if added is None:
-        return document
-    body = deepcopy(document.body)
-    _merge(body, added)
-    return RuleDocument(document.path, document.place, document.line, body)
-
-
-def _merge(target: Mapping, added: Mapping) -> None:
-    for key, value in added.items():
-        existing = target.get(key)
-        if isinstance(existing, Mapping) and isinstance(value, Mapping):
-            _merge(existing, value)
-        else:
-            target[key] = deepcopy(value)
-            target.lines[key] = added.line_of(key)
+            drafts.append(each)
+    assembly.add_all(drafts)
+    return RuleSet(
+        tuple(assembly.detections),
+        tuple(assembly.correlations),
+        tuple(assembly.refusals),
+        tuple(assembly.skipped),
+        tuple(assembly.unfed),
+    )
 
 
 @dataclass(slots=True)
 class _Assembly:
-    """Turns documents into rules, filters first, as they may apply to any rule."""
+    """Turns drafts into rules, filters first, as they may apply to any rule."""
 
     native: bool
     placeholders: Placeholders
-    refusals: list[Refusal]
+    refusals: list[Refusal] = field(default_factory=list)
     detections: list[DetectionRule] = field(default_factory=list)
     correlations: list[CorrelationDocument] = field(default_factory=list)
     skipped: list[Refusal] = field(default_factory=list)
     unfed: list[Refusal] = field(default_factory=list)
     filters: list[Filter] = field(default_factory=list)
     applied: set[str] = field(default_factory=set)
-    taken: dict[str, RuleDocument] = field(default_factory=dict)
+    taken: dict[str, Draft] = field(default_factory=dict)
 
-    def add_all(self, documents: Sequence[RuleDocument]) -> None:
-        """Add every document that can be used; the others become refusals."""
-        filters = [each for each in documents if "filter" in each.body]
-        added = [each for each in filters if self._attempt(each, self._add_filter)]
-        for document in documents:
-            if "correlation" in document.body:
-                self._attempt(document, self._add_correlation)
-            elif "filter" not in document.body:
-                self._attempt(document, self._add_detection)
-        for document in added:
-            if rule_id(document.body, document.path) not in self.applied:
-                line = document.body.line_of("filter")
+    def add_all(self, drafts: Sequence[Draft]) -> None:
+        """Add every draft that can be used; the others become refusals."""
+        for draft in drafts:
+            if isinstance(draft.outcome, FilterDraft):
+                self._attempt(draft)
+        for draft in drafts:
+            if not isinstance(draft.outcome, FilterDraft):
+                self._attempt(draft)
+        for draft in drafts:
+            if not isinstance(draft.outcome, FilterDraft) or self.taken.get(draft.id) is not draft:
+                continue
+            if draft.id not in self.applied:
+                line = draft.outcome.body.line_of("filter")
                 reason = "the filter applies to no rule (see its `rules` and log source)"
-                self.refusals.append(Refusal(document.place, line, reason))
+                self.refusals.append(Refusal(draft.place, line, reason))
 
-    def _attempt(self, document: RuleDocument, add: Callable[[RuleDocument], None]) -> bool:
-        """Add a document under its RULE ID, which only accepted ones take."""
-        identity = rule_id(document.body, document.path)
-        try:
-            self._claim(identity, document)
-            add(document)
-        except DocumentError as error:
-            self.refusals.append(Refusal(document.place, error.line, error.reason))
-            return False
-        self.taken[identity] = document
-        return True
-
-    def _claim(self, identity: str, document: RuleDocument) -> None:
-        first = self.taken.get(identity)
+    def _attempt(self, draft: Draft) -> None:
+        """Add a draft under its RULE ID, which only accepted ones take."""
+        first = self.taken.get(draft.id)
         if first is not None:
-            key = next((key for key in ("id", "name") if key in document.body), None)
-            line = document.line if key is None else document.body.line_of(key)
-            place = f"{first.place}:{first.line}"
-            raise DocumentError(line, f"the rule id `{identity}` is taken by {place}")
-
-    def _add_filter(self, document: RuleDocument) -> None:
-        self.filters.append(read_filter(document.body, document.path, self.placeholders))
-
-    def _add_correlation(self, document: RuleDocument) -> None:
-        info = rule_info(document.body, document.path, document.line, place=document.place)
-        self.correlations.append(CorrelationDocument(info, document.body))
-
-    def _add_detection(self, document: RuleDocument) -> None:
-        body = document.body
-        section = body.get("detection")
-        if not isinstance(section, Mapping):
-            raise DocumentError(
-                body.line_of("detection"), "no `detection`, `correlation` or `filter` mapping"
-            )
-        source = log_source(body)
-        line = body.line_of("logsource")
-        ecs = is_ecs(body, source)
-        if ecs and self.native:
-            reason = "rules in ECS do not run on native events"
-            self.skipped.append(Refusal(document.place, body.line_of("taxonomy"), reason))
+            reason = f"the rule id `{draft.id}` is taken by {first.place}:{first.line}"
+            self.refusals.append(Refusal(draft.place, draft.id_line, reason))
             return
-        fields = rule_fields(source, ecs=ecs, native=self.native)
+        try:
+            self._add(draft)
+        except DocumentError as error:
+            self.refusals.append(Refusal(draft.place, error.line, error.reason))
+            return
+        if not isinstance(draft.outcome, Refusal):
+            self.taken[draft.id] = draft
+
+    def _add(self, draft: Draft) -> None:
+        match draft.outcome:
+            case Refusal() as refusal:
+                self.refusals.append(refusal)
+            case Skipped(line):
+                reason = "rules in ECS do not run on native events"
+                self.skipped.append(Refusal(draft.place, line, reason))
+            case FilterDraft(body, path):
+                self.filters.append(read_filter(body, path, self.placeholders))
+            case CorrelationDocument() as correlation:
+                self.correlations.append(correlation)
+            case DetectionDraft() as detection:
+                self._add_detection(draft, detection)
+
+    def _add_detection(self, draft: Draft, detection: DetectionDraft) -> None:
+        source = detection.logsource
+        fields = rule_fields(source, ecs=detection.ecs, native=self.native)
         dialect = Dialect(fields, self.native, self.placeholders)
-        condition = detection_node(section, dialect)
-        names = (rule_id(body, document.path), _name(body))
+        names = (draft.id, detection.info.name)
         applying = [each for each in self.filters if each.applies_to(source, names)]
         added = tuple(each.node(dialect) for each in applying if each.expiry is None)
         exceptions = (each.exception(dialect) for each in applying)
+        condition, info = detection.condition, detection.info
+        if applying:
+            written = (each.written for each in applying)
+            info = detection.filtered(written, fields, self.placeholders)
         rule = DetectionRule(
-            self._info(document, condition, fields, applying),
+            info,
             source,
             fields,
             self.native,
-            gate_node(fields.gate, line),
+            gate_node(fields.gate, detection.line),
             And((condition, *added)) if added else condition,
             tuple(each for each in exceptions if each is not None),
         )
         self.detections.append(rule)
         self.applied.update(each.id for each in applying)
         if fields.gate is None:
-            self.unfed.append(Refusal(document.place, line, fields.reason))
-
-    def _info(
-        self,
-        document: RuleDocument,
-        condition: Node,
-        fields: FieldMap,
-        applying: Sequence[Filter],
-    ) -> RuleInfo:
-        meaning = [each.written for each in applying]
-        meaning.append(written(fields.gate))
-        meaning.extend(_targets(condition))
-        if self.placeholders:
-            meaning.append(written({name: list(v) for name, v in self.placeholders.items()}))
-        return rule_info(
-            document.body, document.path, document.line, *meaning, place=document.place
-        )
-
-
-def _targets(condition: Node) -> Iterator[str]:
-    """The event fields that the tree reads, in order."""
-    for leaf in leaves(condition):
-        if isinstance(leaf, Item):
-            yield from leaf.targets
-            if isinstance(leaf.predicate, Reference):
-                yield from leaf.predicate.targets
-
-
-def _name(body: Mapping) -> str | None:
-    name = body.get("name")
-    return name if isinstance(name, str) else None
+            self.unfed.append(Refusal(draft.place, detection.line, fields.reason))

@@ -65,7 +65,8 @@ class Keywords:
 
     @cached_property
     def _lines(self) -> "hyperscan.Database":
-        written = [orjson.dumps(run)[1:-1].decode() for run in self._runs]
+        escaped = (orjson.dumps(run)[1:-1].decode() for run in self._runs)
+        written = sorted({*self._runs, *escaped})
         escapes = [each for each in _ESCAPES if each != _SLASH or "/" in "".join(written)]
         return _database([*written, *escapes], _FOLDED_INTO_ASCII)
 
@@ -114,9 +115,9 @@ class Keywords:
         )
 
     def _record(self, event: Event) -> str | None:
-        """The record that a normalised event was parsed from, if it is a JSON object.
+        """The record that a normalised event was parsed from, if it looks like a JSON object.
 
-        All source text is in it as JSON writes it, since parsers only move the values of JSON.
+        All source text is in it, as it is or as JSON writes it, since parsers only move values.
         """
         original = None if self._native else event.get("event.original")
         return original if isinstance(original, str) and original[:1] == "{" else None

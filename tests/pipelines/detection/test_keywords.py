@@ -71,6 +71,19 @@ def test_keywords_beside_records_that_are_no_json(load):
     assert [index for index, _ in found] == [1, 2]
 
 
+def test_keywords_of_records_that_only_look_like_json(load):
+    """Text within braces is no JSON, and writes a backslash as it is."""
+    text = "{a C:\\kiwi b}"
+    event = {
+        "winlog.channel": "Application",
+        "winlog.event_id": 1,
+        "message": text,
+        "event.original": text,
+    }
+
+    assert len(compile_rules(load(RULES)).match([event])) == 1
+
+
 def test_runs_that_begin_alike_are_looked_for_as_one():
     """Only where what they share is long enough to be rare."""
     runs = ["misc::skeleton", "misc::shadowcopies", "mimidrv.sys", "miscalls", "mimilib"]

@@ -16,6 +16,7 @@ from tocsin.pipelines.detection.detector import Detector
 from tocsin.pipelines.detection.encoded import LONG
 from tocsin.pipelines.detection.rules import DetectionRule
 from tocsin.pipelines.detection.tables import match_rows
+from tocsin.schemas.arrow import REMAINDER
 
 _TEXTS = (pa.string(), pa.large_string())
 
@@ -79,5 +80,7 @@ def _repeating_texts(metadata: pq.FileMetaData, schema: pa.Schema) -> list[str]:
     return [
         field.name
         for field in schema
-        if field.type in _TEXTS and sizes[field.name] < LONG * metadata.num_rows
+        if field.type in _TEXTS
+        and field.name != REMAINDER
+        and sizes[field.name] < LONG * metadata.num_rows
     ]

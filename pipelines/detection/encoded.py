@@ -6,7 +6,7 @@ Work is done once for a code. Values stay as Arrow has them until someone asks f
 which hardly ever repeat, are not looked through for equal ones.
 """
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
@@ -98,7 +98,7 @@ class Coded:
             used = _distinct(self._codes[rows], len(values) + 1)
             used = used[used < len(values)]
             values = values.take(used)
-        found = np.fromiter(_texts_with(keywords, values), np.int64)
+        found = np.fromiter(texts_with(keywords.may_stand_in_utf8, values), np.int64)
         if not len(found):
             return rows[:0]
         return rows[np.isin(self._codes[rows], found if used is None else used[found])]
@@ -112,8 +112,12 @@ class Listed:
 
     def signed(self, cache: ValueCache, rows: Numbers) -> Signed:
         """The signatures by `cache` of the values in some rows."""
+        values = self.at(rows)
+        try:
+            found = list(map(cache.__getitem__, values))
+        except TypeError:  # a list or an object, which is no key of a cache
+            found = list(map(cache.look_up, values))
         numbers: dict[Signature, int] = {}
-        found = map(cache.look_up, self.at(rows))
         places = [numbers.setdefault(each, len(numbers)) for each in found]
         return Signed(np.asarray(places, np.int64), list(numbers))
 
@@ -186,8 +190,8 @@ def _python(values: pa.Array) -> list[Any]:
     return found
 
 
-def _texts_with(keywords: Keywords, texts: pa.StringArray) -> Iterator[int]:
-    """The places of the `texts` in which keywords may stand."""
+def texts_with(passes: Callable[[bytes], bool], texts: pa.StringArray) -> Iterator[int]:
+    """The places of the `texts` that pass, as each does by itself if it does among others."""
     _, offsets, data = texts.buffers()
     if data is None:
         return
@@ -197,8 +201,8 @@ def _texts_with(keywords: Keywords, texts: pa.StringArray) -> Iterator[int]:
     while first < len(texts):
         after = int(np.searchsorted(starts, starts[first] + _SCAN, "right")) - 1
         after = min(max(after, first + 1), len(texts))
-        if keywords.may_stand_in_utf8(bytes(view[starts[first] : starts[after]])):
+        if passes(bytes(view[starts[first] : starts[after]])):
             for place in range(first, after):
-                if keywords.may_stand_in_utf8(bytes(view[starts[place] : starts[place + 1]])):
+                if passes(bytes(view[starts[place] : starts[place + 1]])):
                     yield place
         first = after

@@ -79,6 +79,10 @@ class Keywords:
         """Whether any of the keywords looked for may stand in texts that follow one another."""
         return self._all_pass or _finds(self._texts, texts)
 
+    def may_stand_in_json(self, lines: bytes) -> bool:
+        """Whether any of the keywords looked for may stand in some JSON that orjson has written."""
+        return self._all_pass or _finds(self._lines, lines)
+
     def found_in(
         self, events: Sequence[Event], lines: Sequence[bytes] | None, indices: Sequence[int]
     ) -> Iterator[tuple[int, Signature]]:

@@ -6,14 +6,14 @@
 So the work is that of the distinct values, and of the distinct tuples of their signatures, not of
 the rows. Columns are named as the fields of events are; null says that an event has no such field.
 They are asked for when a plan of the classes that are there needs them; keywords need all that hold
-text of the source. A table with a remainder (`schemas.arrow`) holds fields as JSON text and is
-matched event by event.
+text of the source. What stands in a table's remainder (`schemas.arrow`) is a column too
+(`table_columns`).
 """
 
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Sequence
 from itertools import repeat
-from typing import Any, Protocol
+from typing import Any
 
 import numpy as np
 import pyarrow as pa
@@ -21,32 +21,15 @@ import pyarrow as pa
 from tocsin.pipelines.detection.cache import MISSING, ValueCache
 from tocsin.pipelines.detection.columns import Signature
 from tocsin.pipelines.detection.detector import Detector
-from tocsin.pipelines.detection.encoded import Encoded, Numbers, Signed, encoded
+from tocsin.pipelines.detection.encoded import Numbers, Signed
 from tocsin.pipelines.detection.ir import Item, Reference, leaves
 from tocsin.pipelines.detection.keywords import Keywords
 from tocsin.pipelines.detection.match import Lookups, Running
 from tocsin.pipelines.detection.plan import Finding, Verdict
 from tocsin.pipelines.detection.rules import DetectionRule
-from tocsin.pipelines.detection.source_text import is_source
-from tocsin.schemas.arrow import REMAINDER, to_events
-from tocsin.schemas.events import Event
+from tocsin.pipelines.detection.table_columns import Columns, Rows
 
 Key = tuple[Signature, ...]
-
-
-class Rows(Protocol):
-    """Some rows; `names` are the columns that hold anything."""
-
-    @property
-    def count(self) -> int:
-        """How many rows there are."""
-
-    @property
-    def names(self) -> frozenset[str]:
-        """The columns in which some row may have a value."""
-
-    def column(self, name: str) -> pa.ChunkedArray:
-        """The column of that name, which is asked for once."""
 
 
 class TableRows:
@@ -70,22 +53,19 @@ def match_table(detector: Detector, table: pa.Table) -> list[tuple[int, Detectio
 def match_rows(detector: Detector, rows: Rows) -> list[tuple[int, DetectionRule]]:
     """Every match as (row, rule), sorted by row, then rule id; reads the columns that it needs.
 
-    Raises pyarrow.ArrowTypeError for a column of a type that events have no values of.
+    Raises pyarrow.ArrowTypeError for a column of a type that events have no values of, and
+    pyarrow.ArrowInvalid for a remainder that is no JSON object.
     """
-    if REMAINDER in rows.names:
-        table = pa.table({name: rows.column(name) for name in rows.names})
-        return detector.match(to_events(table))
-    found = list(_TableMatcher(detector, rows).matches())
+    found = list(_TableMatcher(detector, Columns(rows)).matches())
     found.sort(key=lambda match: (match[0], match[1].info.id))
     return found
 
 
 class _TableMatcher:
-    def __init__(self, detector: Detector, rows: Rows) -> None:
+    def __init__(self, detector: Detector, columns: Columns) -> None:
         self._detector = detector
         self._matcher = detector.matcher
-        self._rows = rows
-        self._columns: dict[str, Encoded] = {}
+        self._columns = columns
         self._holding: dict[Keywords, dict[int, Signature]] = {}
         self._unsettled: dict[str, list[tuple[Finding, Numbers]]] = defaultdict(list)
 
@@ -105,7 +85,7 @@ class _TableMatcher:
 
     def _classes(self) -> list[tuple[Key, Numbers]]:
         """The classes that are there, each with its rows."""
-        rows = np.arange(self._rows.count)
+        rows = np.arange(self._columns.count)
         keys, groups = self._grouped(self._matcher.classes, rows)
         order = np.argsort(groups, kind="stable")
         ends = np.cumsum(np.bincount(groups, minlength=len(keys)))
@@ -141,7 +121,7 @@ class _TableMatcher:
     ) -> Iterator[tuple[int, DetectionRule]]:
         """The matches by findings of one rule that depend on their events."""
         rows = np.concatenate([each for _, each in findings])
-        events = iter(self._events(rows, _fields(findings[0][0].rule)))
+        events = iter(self._columns.events(rows, _fields(findings[0][0].rule)))
         for finding, own in findings:
             for row, event in zip(own.tolist(), events, strict=False):
                 if self._detector.stands(finding, event):
@@ -163,40 +143,18 @@ class _TableMatcher:
         return list(zip(*(_signatures_at(each, some) for each in signed), strict=True)), groups
 
     def _signed(self, name: str, cache: ValueCache, rows: Numbers) -> Signed:
-        if name not in self._rows.names:
+        if name not in self._columns.names:
             return Signed(None, [cache.look_up(MISSING)])
-        return self._column(name).signed(cache, rows)
-
-    def _column(self, name: str) -> Encoded:
-        if name not in self._columns:
-            try:
-                self._columns[name] = encoded(self._rows.column(name))
-            except pa.ArrowTypeError as error:
-                raise pa.ArrowTypeError(f"column `{name}`: {error}") from error
-        return self._columns[name]
+        return self._columns[name].signed(cache, rows)
 
     def _signatures(self, keywords: Keywords, rows: Numbers) -> dict[int, Signature]:
         """Those of some rows in which keywords stand, with the atoms that are true of them."""
-        names = [
-            name
-            for name in sorted(self._rows.names)
-            if name == "event.original" or is_source(name, self._matcher.native)
-        ]
-        if not keywords.may_stand_in(()):  # else anything may hold one
-            found = [self._column(name).rows_with(keywords, rows) for name in names]
-            rows = np.unique(np.concatenate([*found, rows[:0]]))
-        events = zip(rows.tolist(), self._events(rows, names), strict=True)
+        native = self._matcher.native
+        rows = self._columns.rows_with(keywords, rows, native=native)
+        names = self._columns.source_names(native=native)
+        events = zip(rows.tolist(), self._columns.events(rows, names), strict=True)
         signed = ((row, keywords.signature(event, None)) for row, event in events)
         return {row: atoms for row, atoms in signed if atoms}
-
-    def _events(self, rows: Numbers, names: Iterable[str] | None) -> list[Event]:
-        """The events of some rows, of them the fields `names`; all without."""
-        events: list[Event] = [{} for _ in rows]
-        for name in self._rows.names if names is None else self._rows.names.intersection(names):
-            for event, value in zip(events, self._column(name).at(rows), strict=True):
-                if value is not MISSING:
-                    event[name] = value
-        return events
 
 
 def _fields(rule: DetectionRule) -> set[str] | None:

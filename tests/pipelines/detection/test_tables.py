@@ -63,6 +63,55 @@ def told(found):
     return [(index, rule.info.id) for index, rule in found]
 
 
+NORMAL = """\
+title: A
+id: a
+logsource: {product: windows, category: process_creation}
+detection: {s: {Image|endswith: [x, y]}, f: {ProcessId: [1, z]}, condition: s and not f}
+---
+title: B
+id: b
+logsource: {product: windows}
+detection: {s: {ProcessId: null}, n: {User|exists: true}, condition: s or n}
+---
+title: C
+id: c
+logsource: {product: windows, service: security}
+detection: {words: [needle, '"quoted"'], s: {Image|fieldref: User}, condition: words or s}
+---
+title: D
+id: d
+taxonomy: ecs
+logsource: {product: ecs}
+detection: {s: {user.name: null}, f: {user.name|exists: false}, condition: s and not f}
+"""
+
+anything = texts | st.none() | st.integers(-2, 2**70) | st.booleans() | st.sampled_from([0.5, 1.0])
+anything |= st.lists(texts | st.none() | st.integers(0, 2), max_size=2)
+FIELDS = {
+    "winlog.channel": st.sampled_from(["Security", "Microsoft-Windows-Sysmon/Operational"]),
+    "winlog.event_id": st.sampled_from([1, 4688, "1"]),
+    "winlog.event_data.Image": texts,
+    "winlog.event_data.NewProcessName": anything,
+    "winlog.event_data.ProcessId": anything,
+    "winlog.event_data.User": anything,
+    "winlog.event_data.Other": anything | st.just('say "quoted"\n'),
+    "user.name": st.none() | texts,
+    "message": st.none() | texts,
+    "event.original": texts | st.just('{"a": "needle"}'),
+}
+
+
+@pytest.fixture(scope="module")
+def normal(tmp_path_factory):
+    """Rules over normalised events."""
+    folder = tmp_path_factory.mktemp("normal")
+    (folder / "rules.yml").write_text(NORMAL)
+    rules = load_rules([folder])
+    assert len(rules.detections) == 4
+    return compile_rules(rules)
+
+
 @pytest.fixture(scope="module")
 def detector(tmp_path_factory):
     """Five rules of all that a table has to tell apart."""
@@ -89,6 +138,15 @@ def test_rows_are_events_without_their_nulls(detector, batch, cut):
     assert told(match_table(detector, encoded)) == expected
 
 
+def test_a_remainder_that_is_no_object_is_refused(load):
+    """The column has its name by whoever wrote the file."""
+    rule = "title: T\nid: t\nlogsource: {product: ecs}\ntaxonomy: ecs\ndetection: {s: {a: x}, condition: s}\n"
+    table = pa.table({"a": ["x", "x"], "remainder": [None, "[1]"]})
+
+    with pytest.raises(pa.ArrowInvalid, match="`remainder`, row 1: expected a JSON object"):
+        match_table(compile_rules(load(rule)), table)
+
+
 def test_an_archive_is_matched_with_what_its_remainder_holds(load):
     """Vendor fields stand there as JSON."""
     rule = "title: T\nid: t\nlogsource: {product: windows, service: security}\ndetection: {s: {TargetUserName: ann}, condition: s}\n"
@@ -99,6 +157,15 @@ def test_an_archive_is_matched_with_what_its_remainder_holds(load):
     table = to_table([conform(event) for event in events])
 
     assert told(match_table(compile_rules(load(rule)), table)) == [(1, "t")]
+
+
+@settings(max_examples=300)
+@given(st.lists(st.fixed_dictionaries({}, optional=FIELDS), max_size=8))
+def test_events_are_their_archive(normal, batch):
+    """Vendor fields of any type, nulls that are there, and keywords wherever they stand."""
+    events = [conform(event) for event in batch]
+
+    assert told(match_table(normal, to_table(events))) == told(normal.match(events))
 
 
 def test_a_keyword_is_found_in_whatever_column_it_stands(load):

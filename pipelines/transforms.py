@@ -31,11 +31,15 @@ UNCOUNTED = "uncounted"
 
 @dataclass(frozen=True, slots=True)
 class EngineSpec:
-    """How a worker process makes its engine: the rules' paths, the ids left out, placeholders."""
+    """How a worker process makes its engine: the rules' paths, the ids left out, placeholders.
+
+    Workers on the same machine may share a `cache_folder` of rules that were read.
+    """
 
     paths: tuple[str, ...] = ()
     exclude: tuple[str, ...] = ()
     placeholders: tuple[tuple[str, tuple[str, ...]], ...] = ()
+    cache_folder: Path | None = None
 
     def load(self) -> Engine:
         """The engine, made once a process."""
@@ -48,6 +52,7 @@ def _load(spec: EngineSpec) -> Engine:
         [Path(path) for path in spec.paths],
         exclude=spec.exclude,
         placeholders=dict(spec.placeholders),
+        cache_folder=spec.cache_folder,
     )
 
 

@@ -8,6 +8,7 @@ import typer
 
 from tocsin.parsers import PARSERS
 from tocsin.pipelines.cli.options import (
+    cache_folder,
     moment,
     organization_option,
     received_option,
@@ -64,7 +65,7 @@ def backfill(
         error(problem)
     if not units and problems:
         raise typer.Exit(1)
-    spec = EngineSpec(tuple(map(str, rules or ())))
+    spec = EngineSpec(tuple(map(str, rules or ())), cache_folder=cache_folder())
     for refusal in spec.load().refusals:
         error(str(refusal))
     job = Backfill(tuple(units), spec, out, workers or os.cpu_count() or 1)

@@ -7,7 +7,7 @@ from typing import Annotated
 import typer
 
 from tocsin.parsers import PARSERS
-from tocsin.pipelines.cli.options import config_option, read_config
+from tocsin.pipelines.cli.options import cache_folder, config_option, read_config
 from tocsin.pipelines.cli.servers import told
 from tocsin.pipelines.cli.terminal import document, note
 
@@ -85,6 +85,7 @@ def kafka(
         [Path(name) for name in settings.rules.directories],
         exclude=settings.rules.exclude,
         placeholders=dict(settings.rules.placeholders),
+        cache_folder=cache_folder(),
     )
     horizon = plan_of(engine, settings).longest_horizon
     sources = list(dict.fromkeys(source.topic for source in settings.sources if source.topic))

@@ -1,5 +1,6 @@
 """Options that several commands share, with the checks that give their errors a place."""
 
+import os
 from pathlib import Path
 from typing import Annotated
 
@@ -20,6 +21,18 @@ received_option = Annotated[
     str | None,
     typer.Option(help="When the records arrived (ISO 8601); else the file's own date."),
 ]
+
+
+def cache_folder() -> Path | None:
+    """Where rules are kept as they were read, by the XDG base directory specification.
+
+    None for a user without a home, as services may be.
+    """
+    given = Path(os.environ.get("XDG_CACHE_HOME", ""))
+    try:
+        return (given if given.is_absolute() else Path.home() / ".cache") / "tocsin"
+    except RuntimeError:
+        return None
 
 
 def source_of(parser: str, timezone: str, organization: str, name: str | None = None) -> Source:

@@ -1,6 +1,5 @@
 """`tocsin rules`: check, test, run and explain detection and correlation rules."""
 
-import os
 import sys
 import zlib
 from collections.abc import Iterator
@@ -11,7 +10,7 @@ from typing import Annotated
 
 import typer
 
-from tocsin.pipelines.cli.options import rules_option
+from tocsin.pipelines.cli.options import cache_folder, rules_option
 from tocsin.pipelines.cli.terminal import document, error, note, note_uncounted
 from tocsin.pipelines.connectors.files import ReadError
 
@@ -21,12 +20,6 @@ paths_argument = Annotated[
     list[Path] | None,
     typer.Argument(metavar="PATH", help="Files and directories of rules; else the shipped ones."),
 ]
-
-
-def cache_folder() -> Path:
-    """Where rules are kept as they were read, by the XDG base directory specification."""
-    home = os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache"
-    return Path(home, "tocsin")
 
 
 @app.command()
@@ -46,7 +39,7 @@ def check(
     """
     from tocsin.pipelines.engine import load_engine  # noqa: PLC0415
 
-    engine = load_engine(paths or [])
+    engine = load_engine(paths or [], cache_folder=cache_folder())
     for refusal in engine.refusals:
         if as_json:
             document({"path": refusal.path, "line": refusal.line, "reason": refusal.reason})
@@ -153,7 +146,7 @@ def run_tests(
         error(str(failure))
         raise typer.Exit(1) from failure
     folders = [place if place.is_dir() else place.parent for place in places]
-    engine = load_engine(list(dict.fromkeys(folders)))
+    engine = load_engine(list(dict.fromkeys(folders)), cache_folder=cache_folder())
     for refusal in engine.refusals:
         error(str(refusal))
     failed = 0
@@ -190,10 +183,10 @@ def explain(
     from tocsin.pipelines import rule_run  # noqa: PLC0415
     from tocsin.pipelines.detection.explain import explain as explain_rule  # noqa: PLC0415
     from tocsin.pipelines.detection.explain import lines  # noqa: PLC0415
-    from tocsin.pipelines.detection.load import load_rules  # noqa: PLC0415
+    from tocsin.pipelines.detection.store import stored_rules  # noqa: PLC0415
     from tocsin.pipelines.engine import SHIPPED  # noqa: PLC0415
 
-    loaded = load_rules(rules or [SHIPPED], native=native)
+    loaded = stored_rules(rules or [SHIPPED], cache_folder(), native=native)
     chosen = [
         found
         for found in loaded.detections

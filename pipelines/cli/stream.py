@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from tocsin.pipelines.cli.options import (
+    cache_folder,
     config_option,
     moment,
     read_config,
@@ -100,6 +101,7 @@ def _load(settings: Config) -> "Engine":
         [Path(name) for name in settings.rules.directories],
         exclude=settings.rules.exclude,
         placeholders=dict(settings.rules.placeholders),
+        cache_folder=cache_folder(),
     )
     for refusal in engine.refusals:
         error(str(refusal))

@@ -7,6 +7,7 @@ import orjson
 import pytest
 
 from tocsin.pipelines.cli.main import run
+from tocsin.pipelines.cli.options import cache_folder
 
 RULE = """title: Root
 id: 22222222-2222-4222-8222-222222222222
@@ -32,6 +33,35 @@ def folder(tmp_path: Path) -> Path:
     other = EVENT | {"user": {"name": "ann"}}
     (tmp_path / "events.jsonl").write_bytes(orjson.dumps(other) + b"\n" + orjson.dumps(EVENT))
     return tmp_path
+
+
+def test_rules_are_kept_as_they_were_read(
+    folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
+) -> None:
+    """By all commands alike, and what changes is seen."""
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "home"))
+    assert run(["rules", "check", str(folder)]) == 1
+    (entry,) = (tmp_path / "home" / "tocsin").iterdir()
+    assert run(["rules", "run", "--rules", str(folder), "--events", "/dev/null"]) == 0
+    assert list((tmp_path / "home" / "tocsin").iterdir()) == [entry]
+
+    (folder / "broken.yml").write_text(RULE.replace("2222-4222", "2222-4333"))
+    capfd.readouterr()
+    assert run(["rules", "check", str(folder)]) == 0
+    assert "2 detections" in capfd.readouterr().err
+
+
+def test_a_user_without_a_home_keeps_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
+    """As services may be; a relative folder is as none given."""
+    monkeypatch.setenv("XDG_CACHE_HOME", "relative")
+    monkeypatch.setattr(Path, "home", lambda: Path("/home/someone"))
+    assert cache_folder() == Path("/home/someone/.cache/tocsin")
+
+    def no_home() -> Path:
+        raise RuntimeError
+
+    monkeypatch.setattr(Path, "home", no_home)
+    assert cache_folder() is None
 
 
 def test_check_names_what_is_refused(folder: Path, capfd: pytest.CaptureFixture[str]) -> None:

@@ -7,10 +7,13 @@ itself, since nobody waits for its work.
 
 import os
 import signal
-from collections.abc import Callable, Iterator, Sequence
+from collections import deque
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import FIRST_EXCEPTION, Future, ProcessPoolExecutor, wait
+from concurrent.futures.process import BrokenProcessPool
 from contextlib import contextmanager
 from multiprocessing import active_children, get_context, parent_process
+from multiprocessing.process import BaseProcess
 from threading import Thread
 from typing import Any, TypeVar
 
@@ -18,6 +21,9 @@ Share = TypeVar("Share")
 Done = TypeVar("Done")
 
 _TELLING_SECONDS = 0.2
+
+AHEAD = 3
+"""Shares for each forked process that are taken before the first of them is done."""
 
 _tell: Callable[[int], None] = lambda _: None  # noqa: E731
 
@@ -38,51 +44,64 @@ def run_shares(
 ) -> list[Done]:
     """What `work` gives of each share, in their order, when all are done.
 
-    `progress` is handed what the processes `tell`. Raises what one of them raised.
+    `progress` is handed what the processes `tell`. Raises what one of them raised,
+    ChildProcessError where one died.
     """
     context = get_context("spawn")
     told = context.SimpleQueue()
-    others = active_children()
-    with ProcessPoolExecutor(len(shares), context, _begin, (told.put,)) as pool:
-        try:
-            with _interrupts_held():
-                running = [pool.submit(work, share) for share in shares]
-            unfinished = set(running)
-            while unfinished:
-                done, unfinished = wait(running, _TELLING_SECONDS, FIRST_EXCEPTION)
-                while not told.empty():
-                    progress(told.get())
-                for share in done:
-                    share.result()
-        except BaseException:
-            for process in active_children():
-                if process not in others:
-                    process.terminate()
-            raise
+    pool = ProcessPoolExecutor(len(shares), context, _begin, (told.put,))
+    with pool, _failure_ends(BaseProcess.terminate):
+        with _interrupts_held():
+            running = [pool.submit(work, share) for share in shares]
+        unfinished = set(running)
+        while unfinished:
+            done, unfinished = wait(running, _TELLING_SECONDS, FIRST_EXCEPTION)
+            while not told.empty():
+                progress(told.get())
+            for share in done:
+                share.result()
     return [share.result() for share in running]
 
 
 def map_forked(
-    work: Callable[[Share], Done], shares: Sequence[Share], processes: int
+    work: Callable[[Share], Done], shares: Iterable[Share], processes: int
 ) -> Iterator[Done]:
     """What `work` gives of each share, in their order, by processes that inherit `work` as it is.
 
-    Nothing has to be loaded or sent, so that large plans are shared. The starter may have no
-    threads
-    that hold locks. Raises what one of them raised, BrokenProcessPool where one died.
+    Nothing has to be loaded or sent, so that large plans are shared; `shares` may have no end, as
+    few are taken ahead of their results. The starter may have no threads that hold locks. Raises
+    what one of the processes raised, ChildProcessError where one died.
     """
-    others = active_children()
-    with ProcessPoolExecutor(processes, get_context("fork"), _inherit, (work,)) as pool:
-        try:
+    pool = ProcessPoolExecutor(processes, get_context("fork"), _inherit, (work,))
+    with pool, _failure_ends(BaseProcess.kill):
+        running: deque[Future[Done]] = deque()
+        for share in shares:
             with _interrupts_held():
-                running = [pool.submit(_do_inherited, share) for share in shares]
-            for share in running:
-                yield share.result()
-        except BaseException:
-            for process in active_children():
-                if process not in others:
-                    process.kill()
-            raise
+                running.append(pool.submit(_do_inherited, share))
+            if len(running) > AHEAD * processes:
+                yield running.popleft().result()
+        while running:
+            yield running.popleft().result()
+
+
+@contextmanager
+def _failure_ends(end: Callable[[BaseProcess], None]) -> Iterator[None]:
+    """Whatever is raised here ends the processes that started here; one that died is told."""
+    others = active_children()
+
+    def end_all() -> None:
+        for process in active_children():
+            if process not in others:
+                end(process)
+
+    try:
+        yield
+    except BrokenProcessPool:
+        end_all()
+        raise ChildProcessError("a process that shared the work has died") from None
+    except BaseException:
+        end_all()
+        raise
 
 
 def run_aside(work: Callable[[], Done]) -> Done:

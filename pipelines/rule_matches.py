@@ -1,15 +1,17 @@
 """Detections over a file of events, as fast as it goes: `tocsin rules run --matches`.
 
 Lines are read, matched and forgotten in small batches, so that what a batch needs stays near the
-processor. Of a plain file several processes may each take parts in turn. Parquet goes by columns
+processor. Several processes may take parts of a plain file in turn, or blocks of lines that this
+one reads, where the input is compressed or a pipe. Parquet goes by columns
 (`parquet_matches`); its rows are its lines.
 """
 
 import gc
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import partial
+from io import BytesIO
 from itertools import islice
 from pathlib import Path
 from typing import BinaryIO
@@ -27,6 +29,9 @@ caches, which costs half of the speed."""
 
 PART = 8 << 20
 """Bytes of a file that a process takes at a time."""
+
+BLOCK = 1 << 20
+"""Bytes of lines that a process is given at a time."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,8 +57,8 @@ def match_file(
 ) -> Iterator[tuple[int, str]]:
     """(line, RULE ID) of every match in the file, sorted by line, then rule.
 
-    `errors` gets the lines that are no events. Only a plain file is matched by more than one
-    process. Raises ReadError for Parquet that is damaged or holds no events.
+    `errors` gets the lines that are no events. Parquet is matched by one process. Raises
+    ReadError for Parquet that is damaged or holds no events, ChildProcessError where one died.
     """
     first = 1
     if path.suffix == ".parquet":
@@ -72,6 +77,11 @@ def _matched(path: Path, detector: Detector, native: bool, workers: int) -> Iter
     if workers > 1 and path.suffix != ".gz" and path.is_file():
         yield from _matched_by_processes(path, detector, native, workers)
         return
+    if workers > 1:
+        with open_events(path) as stream, _without_collections():
+            work = partial(_match_block, detector, native)
+            yield from map_forked(work, _blocks(stream), workers)
+        return
     with open_events(path) as stream, _without_collections():
         while lines := list(islice(stream, BATCH)):
             yield match_lines(lines, detector, native=native)
@@ -89,14 +99,30 @@ def _matched_by_processes(
 
 
 def _match_part(detector: Detector, native: bool, part: Part) -> Matched:
+    with part.path.open("rb") as stream:
+        return _match_batches(detector, native, _batches(stream, part))
+
+
+def _blocks(stream: BinaryIO) -> Iterator[bytes]:
+    """What `stream` holds, cut between lines."""
+    while block := stream.read(BLOCK):
+        yield block + stream.readline()
+
+
+def _match_block(detector: Detector, native: bool, block: bytes) -> Matched:
+    lines = BytesIO(block)
+    batches = iter(lambda: list(islice(lines, BATCH)), [])
+    return _match_batches(detector, native, batches)
+
+
+def _match_batches(detector: Detector, native: bool, batches: Iterable[list[bytes]]) -> Matched:
     whole = Matched(0, [], [])
     lines = 0
-    with part.path.open("rb") as stream:
-        for batch in _batches(stream, part):
-            found = match_lines(batch, detector, native=native)
-            whole.matches.extend((lines + line, rule) for line, rule in found.matches)
-            whole.problems.extend((lines + line, reason) for line, reason in found.problems)
-            lines += len(batch)
+    for batch in batches:
+        found = match_lines(batch, detector, native=native)
+        whole.matches.extend((lines + line, rule) for line, rule in found.matches)
+        whole.problems.extend((lines + line, reason) for line, reason in found.problems)
+        lines += len(batch)
     return Matched(lines, whole.matches, whole.problems)
 
 

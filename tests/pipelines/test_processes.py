@@ -6,7 +6,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Iterator
-from concurrent.futures.process import BrokenProcessPool
+from itertools import count
 from pathlib import Path
 
 import pytest
@@ -103,13 +103,29 @@ def test_forked_processes_inherit_the_work() -> None:
     assert list(map_forked(lambda share: table[share], [3, 2, 3], 2)) == ["three", "two", "three"]
 
 
+def test_shares_without_end_are_taken_as_results_are() -> None:
+    """A few ahead of them, so that a pipe may be longer than the memory is large."""
+    taken = count()
+    results = map_forked(abs, iter(taken.__next__, None), 2)
+
+    assert [next(results) for _ in range(20)] == list(range(20))
+    assert next(taken) < 40
+    results.close()
+
+
+def test_a_spawned_process_that_dies_is_told() -> None:
+    """By an error of the system, which commands tell in a line."""
+    with pytest.raises(ChildProcessError, match="has died"):
+        run_shares(os._exit, [9, 9], lambda _: None)
+
+
 def test_the_failure_of_a_forked_process_ends_the_others() -> None:
     """A process that dies is told like one that raises; nobody waits for it forever."""
     begun = time.monotonic()
 
     with pytest.raises(ValueError, match="non-negative"):
         list(map_forked(time.sleep, [-1, 120], 2))
-    with pytest.raises(BrokenProcessPool):
+    with pytest.raises(ChildProcessError, match="has died"):
         list(map_forked(lambda code: os._exit(code) if code else time.sleep(120), [9, 0], 2))
 
     assert time.monotonic() - begun < 60

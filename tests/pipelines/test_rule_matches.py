@@ -6,6 +6,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
+from tocsin.pipelines import rule_matches
 from tocsin.pipelines.engine import Engine, load_engine
 from tocsin.pipelines.rule_matches import match_file
 
@@ -66,7 +67,7 @@ def test_a_line_nested_too_deeply_is_told(engine, tmp_path):
     assert errors == [f"{path}:1: object nested deeper than 64 levels"]
 
 
-def test_processes_that_share_a_file_tell_the_same(engine, tmp_path):
+def test_processes_that_share_a_file_tell_the_same(engine, tmp_path, monkeypatch):
     """Wherever the cuts fall: parts are cut at bytes, and lines are of all lengths."""
     path = tmp_path / "events.jsonl"
     lines = []
@@ -77,22 +78,31 @@ def test_processes_that_share_a_file_tell_the_same(engine, tmp_path):
     path.write_text("".join(lines))
     one: list[str] = []
     three: list[str] = []
+    packed: list[str] = []
+    compressed = tmp_path / "events.jsonl.gz"
+    compressed.write_bytes(gzip.compress(path.read_bytes()))
+    monkeypatch.setattr(rule_matches, "BLOCK", 1_000)
 
     expected = [(number + 1, "ann") for number in range(0, 1000, 7)]
     assert matches(path, engine, one) == expected
     assert matches(path, engine, three, workers=3) == expected
+    assert matches(compressed, engine, packed, workers=3) == expected
     assert one == three
+    assert packed == [problem.replace(str(path), str(compressed)) for problem in one]
     assert one[0].startswith(f"{path}:501: ")
 
 
 def test_compressed_and_empty_files(engine, tmp_path):
-    """One process reads what cannot be cut; nothing is in an empty file."""
+    """Nothing is in an empty file, and what is cut short is told."""
     compressed, empty = tmp_path / "events.jsonl.gz", tmp_path / "empty.jsonl"
     compressed.write_bytes(gzip.compress(b'{"user.name": "ann"}\n'))
     empty.touch()
 
     assert matches(compressed, engine, [], workers=2) == [(1, "ann")]
     assert matches(empty, engine, [], workers=2) == []
+    compressed.write_bytes(compressed.read_bytes()[:-9])
+    with pytest.raises(EOFError):
+        matches(compressed, engine, [], workers=2)
 
 
 def test_rows_of_parquet_are_its_lines(engine, tmp_path):

@@ -67,11 +67,14 @@ class RegexError(ValueError):
 
 @dataclass(frozen=True, slots=True)
 class Regex:
-    """A pattern of a rule: `source` and `flags` (of "ims") as written, `plain` as rewritten."""
+    """A pattern of a rule: `source` and `flags` (of "ims") as written, `plain` as rewritten.
 
-    source: str
-    flags: str
-    plain: str = field(compare=False)
+    What is equal as rewritten is equal.
+    """
+
+    source: str = field(compare=False)
+    flags: str = field(compare=False)
+    plain: str
 
     @property
     def size(self) -> int:

@@ -77,6 +77,12 @@ def test_a_pattern_is_rewritten_without_flags_and_shorthands(pattern, plain):
     assert compile_regex(pattern).plain == plain
 
 
+def test_patterns_of_one_meaning_are_equal():
+    """However they are written, so that they are looked for once."""
+    assert compile_regex("ab", "i") == compile_regex("(?i)Ab") == compile_regex("[Aa][bB]")
+    assert compile_regex("ab") != compile_regex("ab", "i")
+
+
 def test_an_error_names_the_place():
     """The message counts characters of the pattern from 1."""
     with pytest.raises(RegexError, match="look-around has no linear-time meaning at 3 of the"):

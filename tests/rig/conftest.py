@@ -17,6 +17,10 @@ sys.path.insert(0, str(Path(__file__).parents[2] / "deploy" / "local"))
 import services as local_services
 from processes import Service
 
+from tocsin.pipelines.connectors.deployment import deploy
+from tocsin.pipelines.connectors.elasticsearch import open_client
+from tocsin.schemas.templates import index_templates
+
 
 @pytest.fixture(scope="session")
 def services() -> ModuleType:
@@ -37,6 +41,13 @@ def kafka(services: ModuleType) -> Iterator[Service]:
 
 @pytest.fixture(scope="session")
 def elasticsearch(services: ModuleType) -> Iterator[Service]:
-    """A node for the whole session; tests take indices of their own."""
+    """A node for the whole session, with our templates; tests take indices of their own.
+
+    The templates are there from the start, as an index that a document makes without them keeps
+    the types that are guessed from it.
+    """
     with services.start_elasticsearch() as service:
+        with open_client([service.address]) as client:
+            for _ in deploy(client, index_templates(replicas=0)):
+                pass
         yield service

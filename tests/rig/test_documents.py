@@ -6,12 +6,11 @@ import orjson
 import pytest
 from elasticsearch import Elasticsearch
 
-from tocsin.pipelines.connectors import dead_letters, deployment
+from tocsin.pipelines.connectors import dead_letters
 from tocsin.pipelines.connectors.elasticsearch import Document, ElasticsearchSink, open_client
 from tocsin.schemas.alerts import Alert
 from tocsin.schemas.events import nest
 from tocsin.schemas.records import DeadLetter
-from tocsin.schemas.templates import index_templates
 from tocsin.schemas.times import END_OF_TIME
 from tocsin.schemas.validation import conform
 
@@ -21,7 +20,6 @@ pytestmark = [pytest.mark.services, pytest.mark.slow]
 @pytest.fixture
 def client(elasticsearch) -> Iterator[Elasticsearch]:
     with open_client([elasticsearch.address]) as client:
-        list(deployment.deploy(client, index_templates(replicas=0)))
         yield client
 
 

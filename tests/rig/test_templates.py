@@ -8,11 +8,9 @@ import orjson
 import pytest
 from elasticsearch import Elasticsearch
 
-from tocsin.pipelines.connectors.deployment import deploy
 from tocsin.pipelines.connectors.elasticsearch import open_client
 from tocsin.schemas.events import nest
 from tocsin.schemas.fields import EVENT_FIELDS
-from tocsin.schemas.templates import index_templates
 from tocsin.schemas.validation import conform
 
 pytestmark = [pytest.mark.services, pytest.mark.slow]
@@ -79,7 +77,6 @@ HOSTILE_NAMES = [
 @pytest.fixture
 def client(elasticsearch) -> Iterator[Elasticsearch]:
     with open_client([elasticsearch.address]) as client:
-        list(deploy(client, index_templates(replicas=0)))
         yield client
 
 

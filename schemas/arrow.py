@@ -1,16 +1,20 @@
 """Events as Arrow tables, and back, without loss.
 
-Every field of events has a typed column, times as microseconds UTC; one more column, `remainder`,
-holds as JSON what has none: the vendor remainder, `flattened` fields, and explicit nulls. The
-schema never depends on the events, so batches of one file fit one another.
+Every field of events has a typed column, times as microseconds UTC, and so have the vendor fields
+that rules look at most (`archive_columns.yml`). One more column, `remainder`, holds as JSON what
+has none: other vendor fields, vendor values of another type than their column's, `flattened`
+fields, and explicit nulls. The schema never depends on the events, so batches of one file fit one
+another.
 """
 
 from collections.abc import Iterator, Mapping, Sequence
+from importlib.resources import files
 from typing import Any
 
 import orjson
 import pyarrow as pa
 import pyarrow.compute as pc
+import yaml
 
 from tocsin.schemas.events import Event
 from tocsin.schemas.fields import EVENT_FIELDS, Field
@@ -38,7 +42,23 @@ _COLUMNS: Mapping[str, pa.DataType] = {
     name: _type(field) for name, field in EVENT_FIELDS.items() if field.type != "flattened"
 }
 
-SCHEMA: pa.Schema = pa.schema([*_COLUMNS.items(), (REMAINDER, pa.string())])
+
+def _vendor_columns() -> Mapping[str, pa.DataType]:
+    text = (files("tocsin.schemas") / "archive_columns.yml").read_text(encoding="utf-8")
+    return {
+        f"{root}{name}": _TYPES[kind]
+        for root, by_type in yaml.safe_load(text).items()
+        for kind, names in by_type.items()
+        for name in names
+    }
+
+
+_VENDOR_COLUMNS = _vendor_columns()
+_OWN_COLUMN = _COLUMNS.keys() | _VENDOR_COLUMNS.keys()
+
+SCHEMA: pa.Schema = pa.schema(
+    [*_COLUMNS.items(), *_VENDOR_COLUMNS.items(), (REMAINDER, pa.string())]
+)
 """The schema of every table of events."""
 
 
@@ -54,7 +74,18 @@ def to_table(events: Sequence[Event]) -> pa.Table:
         else pa.nulls(len(events), kind)
         for name, kind in _COLUMNS.items()
     ]
-    columns.append(pa.array(map(_remainder, events), pa.string(), size=len(events)))
+    mixed: dict[str, pa.DataType] = {}
+    for name, kind in _VENDOR_COLUMNS.items():
+        if name not in present:
+            columns.append(pa.nulls(len(events), kind))
+            continue
+        values = [event.get(name) for event in events]
+        if not _all_fit(values, kind):
+            mixed[name] = kind
+            values = [value if _fits(value, kind) else None for value in values]
+        columns.append(pa.array(values, kind))
+    rest = (_remainder(event, mixed) for event in events)
+    columns.append(pa.array(rest, pa.string(), size=len(events)))
     return pa.Table.from_arrays(columns, schema=SCHEMA)
 
 
@@ -76,8 +107,27 @@ def to_events(table: pa.Table) -> list[Event]:
     return events
 
 
-def _remainder(event: Event) -> str | None:
-    rest = {name: value for name, value in event.items() if value is None or name not in _COLUMNS}
+def _all_fit(values: list[Any], kind: pa.DataType) -> bool:
+    """Whether the values of a vendor field are all of its column's type, or null."""
+    types = set(map(type, values)) - {type(None)}
+    if types == {str}:
+        return bool(kind == pa.string())
+    return not types or all(_fits(value, kind) for value in values if value is not None)
+
+
+def _fits(value: Any, kind: pa.DataType) -> bool:
+    if kind == pa.string():
+        return type(value) is str
+    return type(value) is int and -(1 << 63) <= value < 1 << 63
+
+
+def _remainder(event: Event, mixed: Mapping[str, pa.DataType]) -> str | None:
+    rest = {
+        name: value for name, value in event.items() if value is None or name not in _OWN_COLUMN
+    }
+    for name in mixed.keys() & event.keys():
+        if not _fits(event[name], mixed[name]):
+            rest[name] = event[name]
     return orjson.dumps(rest).decode() if rest else None
 
 

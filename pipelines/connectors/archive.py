@@ -24,6 +24,12 @@ _NAME = re.compile(
 )
 _MAGIC = b"PAR1"
 
+GROUP_ROWS = 16_384
+"""Rows of a row group at least, but the last: smaller ones cost size, and time of every reader."""
+
+WAITING_ROWS = 4 * GROUP_ROWS
+"""Rows that may wait for their row groups in all files together, some KB each."""
+
 
 class Stretch(NamedTuple):
     """What an archive file holds: positions [first, next) of one block of a log's partition."""
@@ -53,11 +59,15 @@ class ArchiveWriter:
     """Writes batches of events below `folder`, a file for each run of a block; a context manager.
 
     Batches of one block are appended in the order given; leaving the context closes every file.
+    Until then `waiting_rows` at most are kept, that row groups may be large.
     Where an error leaves it, nothing of the open files stays.
     """
 
-    def __init__(self, folder: Path, block_size: int = BLOCK_BYTES) -> None:
+    def __init__(
+        self, folder: Path, block_size: int = BLOCK_BYTES, waiting_rows: int = WAITING_ROWS
+    ) -> None:
         self._folder = folder
+        self._waiting_rows = waiting_rows
         self._block_size = block_size
         self._open: dict[tuple[str, int, int], _OpenFile] = {}
 
@@ -71,6 +81,8 @@ class ArchiveWriter:
         if file is None:
             file = self._open[key] = _OpenFile(self._folder, *key, batch.first)
         file.append(to_table(batch.events), batch.next)
+        while sum(each.waiting for each in self._open.values()) > self._waiting_rows:
+            max(self._open.values(), key=lambda each: each.waiting).flush()
 
     def close(self) -> None:
         """Finish every open file under its own name."""
@@ -93,22 +105,36 @@ class ArchiveWriter:
 
 
 class _OpenFile:
-    """A file under way, under its passing name."""
+    """A file under way, under its passing name; `waiting` rows are not written yet."""
 
     def __init__(self, folder: Path, log: str, partition: int, block: int, first: int) -> None:
         self._folder = folder
         self._stretch = Stretch(log, partition, block, first, first)
         self._path = folder / f".{uuid4().hex}.parquet.part"
         self._writer: pq.ParquetWriter | None = None
+        self._tables: list[pa.Table] = []
+        self.waiting = 0
 
     def append(self, table: pa.Table, after: int) -> None:
+        self._tables.append(table)
+        self.waiting += table.num_rows
+        self._stretch = self._stretch._replace(next=after)
+        if self.waiting >= GROUP_ROWS:
+            self.flush()
+
+    def flush(self) -> None:
+        if not self._tables:
+            return
         if self._writer is None:
             self._folder.mkdir(parents=True, exist_ok=True)
-            self._writer = pq.ParquetWriter(self._path, table.schema, compression="zstd")
-        self._writer.write_table(table)
-        self._stretch = self._stretch._replace(next=after)
+            schema = self._tables[0].schema
+            self._writer = pq.ParquetWriter(self._path, schema, compression="zstd")
+        self._writer.write_table(pa.concat_tables(self._tables))
+        self._tables.clear()
+        self.waiting = 0
 
     def finish(self) -> None:
+        self.flush()
         if self._writer is not None:
             self._writer.close()
             self._path.replace(self._folder / self._stretch.file_name())

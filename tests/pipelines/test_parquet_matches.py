@@ -106,12 +106,12 @@ def test_the_archive_is_parquet_too(tmp_path: Path) -> None:
 title: Ann
 id: ann
 logsource: {product: windows, service: security}
-detection: {s: {TargetUserName: ann, Computer: web}, condition: s}
+detection: {s: {TargetUserName: ann, MemberName: web}, condition: s}
 """
     events = [
         {
             "winlog.channel": "Security",
-            "winlog.computer_name": "web",
+            "winlog.event_data.MemberName": "web",
             "winlog.event_data.TargetUserName": user,
         }
         for user in ("bob", "Ann")

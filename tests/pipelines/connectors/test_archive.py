@@ -2,6 +2,7 @@
 
 from pathlib import Path
 
+import pyarrow.parquet as pq
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -65,6 +66,30 @@ def test_what_an_error_leaves_is_nothing(tmp_path: Path) -> None:
     with pytest.raises(RuntimeError, match="power cut"):
         fail()
     assert list(tmp_path.iterdir()) == []
+
+
+def test_small_batches_share_a_row_group(tmp_path: Path) -> None:
+    """A file of a thousand row groups would be read slowly for ever."""
+    with ArchiveWriter(tmp_path, block_size=1000) as archive:
+        for first in range(0, 60, 3):
+            archive.write(batch(first, first + 3))
+
+    (path,) = tmp_path.iterdir()
+    assert pq.ParquetFile(path).num_row_groups == 1
+    assert [found["event.id"] for part in read_archive(path) for found in part.events] == [
+        f"e{n}" for n in range(60)
+    ]
+
+
+def test_what_waits_is_bounded_over_all_files(tmp_path: Path) -> None:
+    """The file with the most rows that wait writes them, and only that one."""
+    with ArchiveWriter(tmp_path, block_size=1000, waiting_rows=10) as archive:
+        for first in range(0, 16, 4):
+            archive.write(batch(first, first + 4))
+        archive.write(batch(0, 2, log="other"))
+
+    groups = {path.name: pq.ParquetFile(path).num_row_groups for path in sorted(tmp_path.iterdir())}
+    assert groups == {"log_0_000000_0_16.parquet": 2, "other_0_000000_0_2.parquet": 1}
 
 
 def test_writing_again_comes_to_the_same_file(tmp_path: Path) -> None:

@@ -72,7 +72,7 @@ detection: {s: {Image|endswith: [x, y]}, f: {ProcessId: [1, z]}, condition: s an
 title: B
 id: b
 logsource: {product: windows}
-detection: {s: {ProcessId: null}, n: {User|exists: true}, condition: s or n}
+detection: {s: {ProcessId: null}, n: {MemberName|exists: true}, condition: s or n}
 ---
 title: C
 id: c
@@ -95,6 +95,7 @@ FIELDS = {
     "winlog.event_data.NewProcessName": anything,
     "winlog.event_data.ProcessId": anything,
     "winlog.event_data.User": anything,
+    "winlog.event_data.MemberName": anything,
     "winlog.event_data.Other": anything | st.just('say "quoted"\n'),
     "user.name": st.none() | texts,
     "message": st.none() | texts,
@@ -148,10 +149,10 @@ def test_a_remainder_that_is_no_object_is_refused(load):
 
 
 def test_an_archive_is_matched_with_what_its_remainder_holds(load):
-    """Vendor fields stand there as JSON."""
-    rule = "title: T\nid: t\nlogsource: {product: windows, service: security}\ndetection: {s: {TargetUserName: ann}, condition: s}\n"
+    """Vendor fields without a column stand there as JSON."""
+    rule = "title: T\nid: t\nlogsource: {product: windows, service: security}\ndetection: {s: {MemberName: ann}, condition: s}\n"
     events = [
-        {"winlog.channel": "Security", "winlog.event_data.TargetUserName": user}
+        {"winlog.channel": "Security", "winlog.event_data.MemberName": user}
         for user in ("bob", "Ann")
     ]
     table = to_table([conform(event) for event in events])

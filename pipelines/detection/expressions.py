@@ -12,6 +12,7 @@ from typing import Any
 import hyperscan
 
 from tocsin.pipelines.detection.ir import Matches, Predicate
+from tocsin.pipelines.detection.kinds import SEARCHES_SAFELY
 
 MAX_REPEAT = 64
 """Longer counted repetitions take Hyperscan too long to compile, so such expressions stay open."""
@@ -45,6 +46,8 @@ class ExpressionFilter:
 
     @cached_property
     def _database(self) -> "hyperscan.Database | None":
+        if not SEARCHES_SAFELY:
+            return None
         database = hyperscan.Database()
         count = len(self._expressions)
         try:

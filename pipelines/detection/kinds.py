@@ -62,6 +62,20 @@ _REPEATED = re.compile(rb"(?P<kind>%b)\{(?P<low>\d+)(?:,(?P<high>\d*))?\}" % _KI
 _FLAGS = hyperscan.HS_FLAG_SINGLEMATCH | hyperscan.HS_FLAG_ALLOWEMPTY
 
 
+def _version() -> tuple[int, ...]:
+    """The version of the Hyperscan that the package brings."""
+    database = hyperscan.Database()
+    database.compile(expressions=[b"a"])
+    found = re.search(rb"Version: (\d+)\.(\d+)\.(\d+)", database.info())
+    return tuple(map(int, found.groups())) if found else ()
+
+
+SEARCHES_SAFELY = () < _version() < (5, 4, 11)
+"""Whether Hyperscan may be given regular expressions. Newer packages bring Vectorscan, which writes
+beyond its stack where it searches long texts backwards (VectorCamp/vectorscan, pull request 392).
+RE2 then answers alone, and takes longer for long texts. Literals are no danger."""
+
+
 class LongTextError(ValueError):
     """The pattern cannot be answered for long texts in milliseconds; says why."""
 
@@ -79,7 +93,8 @@ class LongTextSearch:
         if self.size > MAX_SIZE:
             raise LongTextError(f"{self.size} steps on long texts, at most {MAX_SIZE}")
         self._database = _compiled(over_kinds)
-        self._slow = _matcher(over_kinds) if self._database is None else None
+        is_slow = self._database is None or not SEARCHES_SAFELY
+        self._slow = _matcher(over_kinds) if is_slow else None
         # Hyperscan, like PCRE, begins no line after a last LF.
         last = _matcher(rb"x\n(?:" + over_kinds + rb")\z")
         self._after_last_line = last.search(b"x\n") is not None

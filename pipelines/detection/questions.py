@@ -128,7 +128,6 @@ class Questions:
                 asked = tuple(map(self.of_form, children))
                 return lambda facts: sum(question(facts) for question in asked) >= count
 
-
     def _likelihood(self, form: Form) -> float:
         """How likely `form` holds, as a guess: what is to be true fails sooner than what is not."""
         match form:

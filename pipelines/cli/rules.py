@@ -58,7 +58,12 @@ def check(
 
 @app.command()
 def run(
-    events: Annotated[Path, typer.Option(help="One JSON event a line; - is standard input.")],
+    events: Annotated[
+        Path,
+        typer.Option(
+            help="One JSON event a line, - is standard input; for matches also a Parquet file."
+        ),
+    ],
     rules: rules_option = None,
     matches: Annotated[
         bool, typer.Option("--matches", help="Print line and rule of each match, no alerts.")
@@ -86,6 +91,10 @@ def run(
     from tocsin.pipelines.engine import load_engine  # noqa: PLC0415
     from tocsin.pipelines.rule_matches import match_file  # noqa: PLC0415
 
+    if events.suffix == ".parquet" and not (matches or quiet):
+        raise typer.BadParameter(
+            f"{events}: Parquet is read for --matches and --quiet alone", param_hint="--events"
+        )
     engine = load_engine(rules or [], native=native, cache_folder=cache_folder())
     for refusal in engine.refusals:
         error(str(refusal))

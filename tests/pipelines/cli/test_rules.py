@@ -4,6 +4,8 @@ import gzip
 from pathlib import Path
 
 import orjson
+import pyarrow as pa
+import pyarrow.parquet as pq
 import pytest
 
 from tocsin.pipelines.cli.main import run
@@ -105,6 +107,24 @@ def test_run_tells_matches_by_line(folder: Path, capfd: pytest.CaptureFixture[st
 
     assert run([*words, "--matches", "--quiet"]) == 0
     assert capfd.readouterr().out == "1\n"
+
+
+def test_rows_of_parquet_are_matched_and_nothing_else(
+    folder: Path, capfd: pytest.CaptureFixture[str]
+) -> None:
+    """By their number; alerts want whole events and their ids."""
+    path = folder / "events.parquet"
+    columns = {"event.category": ["authentication"] * 3, "user.name": ["ann", "ROOT", None]}
+    pq.write_table(pa.table(columns), path)
+    words = ["rules", "run", "--rules", str(folder / "good.yml"), "--events", str(path)]
+
+    assert run([*words, "--matches"]) == 0
+    assert orjson.loads(capfd.readouterr().out) == {
+        "line": 2,
+        "rule": "22222222-2222-4222-8222-222222222222",
+    }
+    assert run(words) == 2
+    assert "Parquet is read for --matches" in capfd.readouterr().err
 
 
 @pytest.mark.parametrize("mode", [["--matches"], ["--quiet"], []], ids=["matches", "quiet", "all"])

@@ -27,7 +27,7 @@ def test_every_package_is_listed() -> None:
 
 
 def test_constraints_pin_every_dependency() -> None:
-    """constraints.txt names one version of each dependency and no address."""
+    """constraints.txt names one version of each, for a range of Pythons perhaps, and no address."""
     lines = (REPOSITORY / "constraints.txt").read_text().splitlines()
     pinned = {re.sub(r"[-_.]+", "-", line.partition("==")[0]).lower() for line in lines}
     wanted = [
@@ -36,7 +36,10 @@ def test_constraints_pin_every_dependency() -> None:
     ]
     names = {re.sub(r"[-_.]+", "-", re.split(r"[<>=\[; ]", need)[0]).lower() for need in wanted}
 
-    assert all(re.fullmatch(r"[\w.-]+==[\w.+!-]+", line) for line in lines)
+    assert all(
+        re.fullmatch(r"[\w.-]+==[\w.+!-]+(; python_version [<>]=? \"3\.\d+\")?", line)
+        for line in lines
+    )
     assert names <= pinned
 
 

@@ -47,7 +47,7 @@ SCALARS = {
 VENDOR_VALUES = (
     st.none()
     | st.text()
-    | st.integers(-(2**64), 2**64)
+    | st.integers(-(2**63), 2**64 - 1)
     | st.booleans()
     | st.floats(allow_nan=False, allow_infinity=False)
     | st.lists(st.text() | st.none(), max_size=2)

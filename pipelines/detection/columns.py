@@ -32,14 +32,13 @@ from tocsin.pipelines.detection.literals import (
     holds_marks,
     needles_of,
 )
+from tocsin.pipelines.detection.patterns import canonical_text
 from tocsin.pipelines.detection.reference import address_of, elements, satisfies, text_of
-from tocsin.schemas.values import canonical, clean, fold, is_number, shortest
+from tocsin.schemas.values import canonical, clean, fold
 
 Signature = frozenset[int]
 
 NOTHING: Signature = frozenset()
-
-_NUMBERS_BEGIN = frozenset("-0123456789")
 
 _Question = tuple[Predicate, int]
 """A predicate, and the atom that is true where it holds."""
@@ -130,7 +129,7 @@ class Column:
     def _of_text(self, text: str, value: Any) -> Signature:
         """The signature of a string or number `value`, which is compared as `text`."""
         folded = fold(text)
-        exact = self._equal(folded) if self._exact else NOTHING
+        exact = self._exact.get(canonical_text(folded), NOTHING) if self._exact else NOTHING
         hits = self._search.find(f"{START}{folded}{END}")
         found = exact, hits, self._expressions.find(text)
         if not self._is_plain or START in folded or END in folded:
@@ -141,11 +140,6 @@ class Column:
                 self._known.clear()
             known = self._known[found] = self._together(found)
         return known
-
-    def _equal(self, folded: str) -> Signature:
-        if folded[-1:].isdigit() and folded[0] in _NUMBERS_BEGIN and is_number(folded):
-            folded = shortest(folded)
-        return self._exact.get(folded, NOTHING)
 
     def _confirmed(self, value: Any, folded: str, found: "_Found") -> Signature:
         """The signature where what was found has to be looked at again."""

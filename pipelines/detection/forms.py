@@ -18,6 +18,7 @@ from collections import defaultdict
 from collections.abc import Callable, Iterable, Iterator
 from collections.abc import Set as AbstractSet
 from dataclasses import dataclass, field
+from typing import TypeVar
 
 from tocsin.pipelines.detection.ir import (
     And,
@@ -38,6 +39,9 @@ from tocsin.pipelines.detection.ir import (
 )
 from tocsin.pipelines.detection.literals import needles_of
 from tocsin.schemas.values import is_number
+
+Asked = TypeVar("Asked")
+"""What a test looks at: the atoms that are true, or an event."""
 
 Targets = tuple[str, ...]
 
@@ -304,28 +308,32 @@ def test_of(form: Form) -> Test:
             negated = test_of(child)
             return lambda true: not negated(true)
         case AllOf(children):
-            return _all(tuple(map(test_of, children)))
+            return every(tuple(map(test_of, children)))
         case AnyOf(children):
-            return _any(tuple(map(test_of, children)))
+            return some(tuple(map(test_of, children)))
         case CountOf(count, children):
             tests = tuple(map(test_of, children))
             return lambda true: sum(test(true) for test in tests) >= count
 
 
-def _all(tests: tuple[Test, ...]) -> Test:
-    def holds(true: AbstractSet[int]) -> bool:
+def every(tests: tuple[Callable[[Asked], bool], ...]) -> Callable[[Asked], bool]:
+    """The test that all of `tests` hold."""
+
+    def holds(asked: Asked) -> bool:
         for test in tests:  # noqa: SIM110 - `all` of a generator costs twice as much
-            if not test(true):
+            if not test(asked):
                 return False
         return True
 
     return holds
 
 
-def _any(tests: tuple[Test, ...]) -> Test:
-    def holds(true: AbstractSet[int]) -> bool:
+def some(tests: tuple[Callable[[Asked], bool], ...]) -> Callable[[Asked], bool]:
+    """The test that any of `tests` holds."""
+
+    def holds(asked: Asked) -> bool:
         for test in tests:  # noqa: SIM110
-            if test(true):
+            if test(asked):
                 return True
         return False
 

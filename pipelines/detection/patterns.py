@@ -122,7 +122,13 @@ def _folded(text: str, cased: bool, windash: bool) -> str:
 
 def canonical_text(text: str) -> str:
     """The canonical form of text that is cleaned, and folded as it has to be."""
-    return shortest(text) if is_number(text) else text
+    # Of the texts that end in a digit, most of which are none, few begin like a number.
+    if text[-1:].isdigit() and text[0] in _NUMBERS_BEGIN and is_number(text):
+        return shortest(text)
+    return text
+
+
+_NUMBERS_BEGIN = frozenset("-0123456789")
 
 
 def _segments(parts: Sequence[Part]) -> Iterator[list[str]]:

@@ -22,7 +22,9 @@ from tocsin.pipelines.detection.forms import (
     NoneOf,
     Some,
     Targets,
+    every,
     is_exact,
+    some,
 )
 from tocsin.pipelines.detection.ir import (
     Contains,
@@ -35,10 +37,10 @@ from tocsin.pipelines.detection.ir import (
     StartsWith,
 )
 from tocsin.pipelines.detection.literals import CHUNK, END, START, needles_of
-from tocsin.pipelines.detection.patterns import fold_dashes
+from tocsin.pipelines.detection.patterns import canonical_text, fold_dashes
 from tocsin.pipelines.detection.reference import elements, leaf_holds, present, satisfies
 from tocsin.schemas.events import Event
-from tocsin.schemas.values import clean, fold, is_number, shortest
+from tocsin.schemas.values import clean, fold
 
 MAX_CONTAINED = 40
 """Texts to look for in a value one by one; beyond, a column finds all of them in one pass."""
@@ -115,15 +117,15 @@ class Questions:
         """Whether `form` holds."""
         match form:
             case Some(atoms):
-                return _some(tuple((number, self.of_atom(number)) for number in atoms))
+                return _any_atom(tuple((number, self.of_atom(number)) for number in atoms))
             case NoneOf(child):
                 negated = self.of_form(child)
                 return lambda facts: not negated(facts)
             case AllOf(children):
                 ordered = sorted(children, key=self._likelihood)
-                return _all(tuple(map(self.of_form, ordered)))
+                return every(tuple(map(self.of_form, ordered)))
             case AnyOf(children):
-                return _any(tuple(map(self.of_form, children)))
+                return some(tuple(map(self.of_form, children)))
             case CountOf(count, children):
                 asked = tuple(map(self.of_form, children))
                 return lambda facts: sum(question(facts) for question in asked) >= count
@@ -141,7 +143,7 @@ class Questions:
                 return 1.0
 
 
-def _some(asked: tuple[tuple[int, Question], ...]) -> Question:
+def _any_atom(asked: tuple[tuple[int, Question], ...]) -> Question:
     def holds(facts: Facts) -> bool:
         answers = facts.answers
         for number, question in asked:
@@ -149,26 +151,6 @@ def _some(asked: tuple[tuple[int, Question], ...]) -> Question:
             if answer is None:
                 answer = answers[number] = question(facts)
             if answer:
-                return True
-        return False
-
-    return holds
-
-
-def _all(asked: tuple[Question, ...]) -> Question:
-    def holds(facts: Facts) -> bool:
-        for question in asked:  # noqa: SIM110 - `all` of a generator costs twice as much
-            if not question(facts):
-                return False
-        return True
-
-    return holds
-
-
-def _any(asked: tuple[Question, ...]) -> Question:
-    def holds(facts: Facts) -> bool:
-        for question in asked:  # noqa: SIM110
-            if question(facts):
                 return True
         return False
 
@@ -230,7 +212,7 @@ class _OfText:
             return self._otherwise(facts)
         if self._ends and text.endswith(self._ends):
             return True
-        if self._equal and _key(text) in self._equal:
+        if self._equal and canonical_text(text) in self._equal:
             return True
         if self._starts and text.startswith(self._starts):
             return True
@@ -244,11 +226,6 @@ class _OfText:
     def _holds_dashed(self, facts: Facts, name: str, folded: str) -> bool:
         text = facts.dashed(name, folded)
         return any(test(text, wanted) for test, wanted in self._dashed)
-
-
-def _key(folded: str) -> str:
-    """What a folded text is equal by."""
-    return shortest(folded) if folded[-1:].isdigit() and is_number(folded) else folded
 
 
 class LazyAtom:

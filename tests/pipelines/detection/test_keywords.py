@@ -2,7 +2,6 @@
 
 import gzip
 import json
-import os
 from datetime import UTC, datetime
 from itertools import islice
 
@@ -92,12 +91,10 @@ def test_runs_that_begin_alike_are_looked_for_as_one():
 
 
 @pytest.mark.slow
-def test_all_source_text_stands_in_the_record():
+def test_all_source_text_stands_in_the_record(sigmahq):
     """Parsers move the values of JSON, and change none of those that keywords look at."""
-    corpora = os.environ.get("TOCSIN_CORPORA")
-    if not corpora:
-        pytest.skip("TOCSIN_CORPORA is not set")
-    with gzip.open(f"{corpora}/otrf/windows_200k.jsonl.gz", "rt", encoding="utf-8") as lines:
+    path = sigmahq[0].parents[1] / "otrf" / "windows_200k.jsonl.gz"
+    with gzip.open(path, "rt", encoding="utf-8") as lines:
         records = list(islice(lines, 0, None, 100))
 
     for record in records:

@@ -1,11 +1,13 @@
 """Regular expressions on long texts mean what they mean on short ones."""
 
+import sys
+
 import pytest
 import re2
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from tocsin.pipelines.detection.kinds import Kinds, LongTextError, LongTextSearch
+from tocsin.pipelines.detection.kinds import SEARCHES_SAFELY, Kinds, LongTextError, LongTextSearch
 from tocsin.pipelines.detection.regex import RegexError, compile_regex
 
 ATOMS = st.sampled_from(
@@ -92,3 +94,8 @@ def test_more_kinds_than_bytes_are_refused():
     """A pattern that tells apart more than 192 characters that are not ASCII."""
     with pytest.raises(RegexError, match="more kinds of characters than bytes"):
         compile_regex("|".join(chr(0x4E00 + 2 * number) for number in range(200)))
+
+
+def test_every_python_but_the_newest_has_a_hyperscan_for_expressions():
+    """So that what holds only with it is not left out unnoticed."""
+    assert (sys.version_info < (3, 13)) == SEARCHES_SAFELY

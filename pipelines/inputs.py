@@ -1,5 +1,6 @@
 """What a backfill reads: paths to units of work that processes can share."""
 
+import stat
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -43,49 +44,67 @@ def plan_units(
     source_of: Callable[[Path], Source],
     received: int | None = None,
     range_bytes: int | None = None,
-) -> tuple[list[Unit], list[str]]:
+) -> tuple[list[Unit], list[ReadError]]:
     """The units of all files in `paths` (folders are walked), and what cannot be read.
 
-    `source_of` tells a raw file's source; `received` is the record time, else each file's date.
-    Of archive files that hold the same positions the fewest are read. The same content under two
-    paths is read once, since its events would be the same.
+    `source_of` tells a raw file's source or raises UnknownFormatError; `received` is the record
+    time, else each file's date. Of archive files that hold the same positions the fewest are read.
+    The same content under two paths is read once, since its events would be the same.
     """
     units: list[Unit] = []
-    problems: list[str] = []
+    problems: list[ReadError] = []
     archived: list[Path] = []
     seen: set[str] = set()
-    for path in paths:
-        found = False
-        for file in _files(path):
-            found = True
-            try:
-                if is_archive(file):
-                    archived.append(file)
-                    continue
-                log = inspect(file, received)
-            except (OSError, ReadError) as error:
-                reason = error.reason if isinstance(error, ReadError) else error.strerror
-                problems.append(f"{file}: {reason}")
+    for file in _all_files(paths, problems):
+        try:
+            if is_archive(file):
+                archived.append(file)
                 continue
+            source = source_of(file)
+            log = inspect(file, received)
+        except ReadError as error:
+            problems.append(error)
+        except OSError as error:
+            problems.append(ReadError(file, error.strerror or str(error)))
+        else:
             if log.digest not in seen:
                 seen.add(log.digest)
-                source = source_of(file)
                 ranges = split(log, range_bytes) if range_bytes else split(log)
                 units += [RawUnit(source, span) for span in ranges]
-        if not found:
-            problems.append(f"{path}: no such file, or a folder without files")
     units += [ArchiveUnit(file, file.stat().st_size) for file in _covering(archived)]
     return units, problems
 
 
-def _files(path: Path) -> Iterator[Path]:
-    """The files of `path` in order of their names; hidden ones are nobody's logs."""
-    if path.is_file():
+def _all_files(paths: Iterable[Path], problems: list[ReadError]) -> Iterator[Path]:
+    """The files of `paths`; a path that has none is added to `problems`, as it was asked for."""
+    for path in paths:
+        told = len(problems)
+        found = False
+        for file in _files(path, problems):
+            found = True
+            yield file
+        if not found and len(problems) == told:
+            problems.append(ReadError(path, "a folder without files"))
+
+
+def _files(path: Path, problems: list[ReadError]) -> Iterator[Path]:
+    """The files of `path` in order of their names; hidden ones are nobody's logs.
+
+    What cannot be looked at (not there, no permission, a link to nothing) is added to `problems`.
+    """
+    try:
+        mode = path.stat().st_mode
+        children = sorted(path.iterdir()) if stat.S_ISDIR(mode) else []
+    except OSError as error:
+        problems.append(ReadError(path, error.strerror or str(error)))
+        return
+    if stat.S_ISREG(mode):
         yield path
-    elif path.is_dir():
-        for child in sorted(path.iterdir()):
-            if not child.name.startswith("."):
-                yield from _files(child)
+    elif not stat.S_ISDIR(mode):
+        problems.append(ReadError(path, "neither a file nor a folder"))
+    for child in children:
+        if not child.name.startswith("."):
+            yield from _files(child, problems)
 
 
 def _covering(files: list[Path]) -> list[Path]:

@@ -1,6 +1,7 @@
 """`tocsin backfill`: archives to events and alerts in a folder."""
 
 import os
+from dataclasses import replace
 from pathlib import Path
 from typing import Annotated
 
@@ -17,6 +18,7 @@ from tocsin.pipelines.cli.options import (
     timezone_option,
 )
 from tocsin.pipelines.cli.terminal import error, note_uncounted
+from tocsin.pipelines.connectors.files import UnknownFormatError
 
 
 def backfill(
@@ -43,7 +45,8 @@ def backfill(
     """Run the rules over archived logs: the same events and alerts as live.
 
     In the folder OUT: events/ (Parquet), alerts.ndjson, dead_letters.ndjson, report.html.
-    Exit status 1 where a file could not be read to its end; the rest is done all the same.
+    Exit status 1 where a file's format is unknown or it could not be read to its end; the rest is
+    done all the same. 2 where no file's format is known.
 
     \b
     tocsin backfill firewall.log.gz --parser fortigate --out result
@@ -62,9 +65,10 @@ def backfill(
         when,
     )
     for problem in problems:
-        error(problem)
+        error(str(problem))
     if not units and problems:
-        raise typer.Exit(1)
+        unknown = all(isinstance(problem, UnknownFormatError) for problem in problems)
+        raise typer.Exit(2 if unknown else 1)
     spec = EngineSpec(tuple(map(str, rules or ())), cache_folder=cache_folder())
     for refusal in spec.load().refusals:
         error(str(refusal))
@@ -73,19 +77,19 @@ def backfill(
         result = run_backfill(job, progress)
     for path, reason in result.problems:
         error(f"{path}: {reason}")
+    unread = ((str(problem.path), problem.reason) for problem in problems)
+    result = replace(result, problems=(*unread, *result.problems))
     save_report(out / "report.html", "Backfill", result, spec.load())
     print_summary(result, out, as_json=as_json)
     note_uncounted(result.uncounted, spec.load().correlations)
-    if problems or result.problems:
+    if result.problems:
         raise typer.Exit(1)
 
 
 def parser_named(path: Path) -> str:
-    """The parser whose name `path`'s own begins with; raises BadParameter where there is none."""
+    """The parser whose name that of `path` begins with; raises UnknownFormatError for none."""
     named = [name for name in PARSERS if path.name.lower().startswith(name)]
     if not named:
-        known = ", ".join(sorted(PARSERS))
-        raise typer.BadParameter(
-            f"{path}: give --parser, as its name does not begin with one of {known}"
-        )
+        reason = "unknown format: its name begins with no parser's (see `tocsin parsers`)"
+        raise UnknownFormatError(path, f"{reason}; give --parser")
     return max(named, key=len)

@@ -113,6 +113,10 @@ def print_summary(result: "Result", out: Path, *, as_json: bool = False) -> None
     table.add_row("all", *(f"{totals[name]:,}" for name in TOTALS), style="bold")
     console.print(table)
     console.print(f"\n{len(result.alerts):,} alerts; results in {safe(str(out))}")
+    if result.problems:
+        files = len({path for path, _ in result.problems})
+        what = "1 file not read, or not to its end"
+        console.print(what if files == 1 else f"{files:,} files not read, or not to their end")
 
 
 def _console() -> Console:

@@ -49,6 +49,10 @@ class ReadError(Exception):
         self.reason = reason
 
 
+class UnknownFormatError(ReadError):
+    """A file that no parser is known for; nothing of it was read."""
+
+
 @dataclass(frozen=True, slots=True)
 class LogFile:
     """A file to be read: its content digest, sizes in bytes, and record time in microseconds."""

@@ -1,6 +1,7 @@
 """Backfill: the bounded graph gives what the functions give, in the files that COMMANDS names."""
 
 import gzip
+import os
 import shutil
 from pathlib import Path
 
@@ -176,13 +177,34 @@ def test_the_same_content_under_two_names_is_read_once(logs: Path, tmp_path: Pat
 
 
 def test_what_is_not_there_is_told(tmp_path: Path) -> None:
-    """A missing path and a folder without files are problems, not silence."""
-    units, problems = plan_units([tmp_path / "gone", tmp_path], lambda _: SOURCE)
+    """A missing path, a folder without files and a pipe are problems, not silence."""
+    pipe = tmp_path / "pipe"
+    os.mkfifo(pipe)
+    (tmp_path / "empty").mkdir()
+
+    units, problems = plan_units([tmp_path / "gone", tmp_path / "empty", pipe], lambda _: SOURCE)
 
     assert units == []
-    assert [problem.partition(": ")[2] for problem in problems] == [
-        "no such file, or a folder without files"
-    ] * 2
+    assert [str(problem) for problem in problems] == [
+        f"{tmp_path}/gone: No such file or directory",
+        f"{tmp_path}/empty: a folder without files",
+        f"{pipe}: neither a file nor a folder",
+    ]
+
+
+def test_a_file_that_cannot_be_looked_at_does_not_stop_the_others(
+    logs: Path, tmp_path: Path
+) -> None:
+    """A link to nothing is named, with what the system says."""
+    copy = tmp_path / "auth.log"
+    copy.write_bytes((logs / "auth.log").read_bytes())
+    rotated = tmp_path / "auth.log.1"
+    rotated.symlink_to("gone")
+
+    units, problems = plan_units([tmp_path], lambda _: SOURCE)
+
+    assert [unit.path for unit in units] == [copy]
+    assert [str(problem) for problem in problems] == [f"{rotated}: No such file or directory"]
 
 
 def test_work_is_shared_by_size(logs: Path) -> None:

@@ -47,7 +47,7 @@ def test_a_missing_file_does_not_stop_the_others(
     assert run(["backfill", *words, "--out", str(tmp_path / "out"), "--json"]) == 1
 
     told = capfd.readouterr()
-    assert "gone.log: no such file" in told.err
+    assert "gone.log: No such file or directory" in told.err
     assert orjson.loads(told.out)["events"] == 1
 
 
@@ -73,14 +73,45 @@ def test_an_interrupt_in_the_midst_is_status_130_without_a_trace(tmp_path: Path)
     assert process.returncode == 130
 
 
-def test_a_file_of_unknown_format_is_asked_about(
+def test_a_file_of_unknown_format_does_not_stop_the_others(
     tmp_path: Path, capfd: pytest.CaptureFixture[str]
 ) -> None:
-    """Without --parser the name must say it; the message lists the formats."""
+    """It is named with what was expected, counted in the summary, and the exit status is 1."""
+    (tmp_path / "logs" / "old").mkdir(parents=True)
+    (tmp_path / "logs" / "README").write_text("what these are\n")
+    (tmp_path / "logs" / "linux.log").write_text(LINE)
+    (tmp_path / "logs" / "old" / "linux.log").write_text(LINE * 2)
+    words = ["backfill", str(tmp_path / "logs"), "--out", str(tmp_path / "out")]
+
+    assert run([*words, "--json"]) == 1
+
+    told = capfd.readouterr()
+    reason = (
+        f"{tmp_path}/logs/README: unknown format: its name begins with no parser's "
+        "(see `tocsin parsers`); give --parser"
+    )
+    assert told.err == f"tocsin: {reason}\n"
+    summary = orjson.loads(told.out)
+    assert (summary["records"], summary["events"]) == (3, 3)
+    assert summary["problems"] == [reason]
+
+    assert run(words) == 1
+    assert capfd.readouterr().out.splitlines()[-1] == "1 file not read, or not to its end"
+
+
+def test_where_no_format_is_known_nothing_is_begun(
+    tmp_path: Path, capfd: pytest.CaptureFixture[str]
+) -> None:
+    """The command line lacks --parser: status 2, and results of an earlier run stay."""
     (tmp_path / "messages").write_text(LINE)
 
     assert run(["backfill", str(tmp_path / "messages"), "--out", str(tmp_path / "out")]) == 2
-    assert "give --parser" in capfd.readouterr().err
+
+    told = capfd.readouterr()
+    assert told.out == ""
+    assert "messages: unknown format" in told.err
+    assert "give --parser" in told.err
+    assert not (tmp_path / "out").exists()
 
 
 @pytest.mark.slow

@@ -6,7 +6,7 @@ when it is whole: whatever has its name is complete.
 """
 
 import re
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from pathlib import Path
 from types import TracebackType
 from typing import NamedTuple, Self
@@ -23,6 +23,13 @@ _NAME = re.compile(
     r"(?P<log>[\w-]+)_(?P<partition>\d+)_(?P<block>\d+)_(?P<first>\d+)_(?P<next>\d+)"
 )
 _MAGIC = b"PAR1"
+
+_IDENTITY: Mapping[str, Callable[[pa.DataType], bool]] = {
+    "@timestamp": pa.types.is_timestamp,
+    "event.id": pa.types.is_string,
+    "organization.name": pa.types.is_string,
+}
+"""What every event has, as alerts and matches are named by it, and the type of its column."""
 
 GROUP_ROWS = 16_384
 """Rows of a row group at least, but the last: smaller ones cost size, and time of every reader."""
@@ -152,17 +159,33 @@ def is_archive(path: Path) -> bool:
 
 
 def read_archive(path: Path, rows: int = 4096) -> Iterator[EventBatch]:
-    """The events of an archive file in batches; raises ReadError where it is damaged."""
+    """The events of an archive file in batches; raises ReadError where it is damaged or foreign."""
     stretch = stretch_of(path) or Stretch(path.stem, 0, 0, 0, 0)
     try:
         with pq.ParquetFile(path) as file:
             for batch in file.iter_batches(batch_size=rows):
+                if strange := _strange(batch):
+                    raise ReadError(path, f"not an archive of events: {strange}")
                 events = to_events(pa.Table.from_batches([batch]))
                 yield EventBatch(
                     path.stem, stretch.log, stretch.partition, stretch.first, stretch.next, events
                 )
     except (pa.ArrowException, OSError) as error:
         raise ReadError(path, f"not readable as Parquet: {error}") from error
+
+
+def _strange(batch: pa.RecordBatch) -> str | None:
+    """What rows of `batch` lack that every event has, or None."""
+    for name, fits in _IDENTITY.items():
+        index = batch.schema.get_field_index(name)
+        if index < 0:
+            return f"no column {name}"
+        column = batch.column(index)
+        if not fits(column.type):
+            return f"column {name} is {column.type}"
+        if column.null_count:
+            return f"rows without {name}"
+    return None
 
 
 def covering(stretches: Iterable[Stretch]) -> list[Stretch]:

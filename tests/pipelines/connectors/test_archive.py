@@ -2,6 +2,7 @@
 
 from pathlib import Path
 
+import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 from hypothesis import given
@@ -23,6 +24,7 @@ def event(number: int) -> Event:
     return {
         "@timestamp": f"2026-11-24T10:00:{number:02}.000000Z",
         "event.id": f"e{number}",
+        "organization.name": "city",
         "event.category": ["network"],
         "source.port": number,
     }
@@ -108,6 +110,49 @@ def test_a_damaged_file_is_named(tmp_path: Path) -> None:
 
     with pytest.raises(ReadError, match=r"x\.parquet: not readable as Parquet"):
         list(read_archive(path))
+
+
+IDENTITY = {
+    "@timestamp": pa.array([0], pa.timestamp("us", "UTC")),
+    "event.id": pa.array(["e0"]),
+    "organization.name": pa.array(["city"]),
+}
+
+
+@pytest.mark.parametrize(
+    ("columns", "reason"),
+    [
+        ({"price": pa.array([7])}, "no column @timestamp"),
+        (IDENTITY | {"@timestamp": pa.array(["noon"])}, "column @timestamp is string"),
+        (IDENTITY | {"event.id": pa.array([7])}, "column event.id is int64"),
+        (IDENTITY | {"event.id": pa.array([None], pa.string())}, "rows without event.id"),
+    ],
+)
+def test_parquet_of_something_else_is_no_archive(
+    columns: dict[str, pa.Array], reason: str, tmp_path: Path
+) -> None:
+    """Rows that no alert could be named after raise ReadError with what they lack."""
+    path = tmp_path / "x.parquet"
+    pq.write_table(pa.table(columns), path)
+
+    with pytest.raises(ReadError) as told:
+        list(read_archive(path))
+    assert str(told.value) == f"{path}: not an archive of events: {reason}"
+
+
+def test_rows_that_say_which_event_they_are_make_an_archive(tmp_path: Path) -> None:
+    """Other columns may be missing, as in an archive that somebody has thinned out."""
+    path = tmp_path / "x.parquet"
+    pq.write_table(pa.table(IDENTITY), path)
+
+    (part,) = read_archive(path)
+    assert part.events == [
+        {
+            "@timestamp": "1970-01-01T00:00:00.000000Z",
+            "event.id": "e0",
+            "organization.name": "city",
+        }
+    ]
 
 
 def stretch(first: int, after: int) -> Stretch:

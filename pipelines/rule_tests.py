@@ -70,15 +70,22 @@ class RuleTest:
 def load_rule_tests(paths: Iterable[Path]) -> list[RuleTest]:
     """The tests of `paths`: test files, and directories with all `*.test.yml` below them.
 
-    Raises RuleTestError with path and line, OSError for a path that cannot be read.
+    Raises RuleTestError with path and line, also for a path without tests, and OSError for one
+    that cannot be read.
     """
     return [test for path in paths for file in _files(path) for test in _read(file)]
 
 
 def _files(path: Path) -> list[Path]:
     if path.is_dir():
-        return sorted(path.rglob(f"*{TEST_SUFFIX}"))
-    return [path] if path.name.endswith(TEST_SUFFIX) else []
+        found = sorted(path.rglob(f"*{TEST_SUFFIX}"))
+        if not found:
+            raise RuleTestError(f"{path}: no test files (*{TEST_SUFFIX}) below this directory")
+        return found
+    path.stat()
+    if not path.name.endswith(TEST_SUFFIX):
+        raise RuleTestError(f"{path}: expected a directory, or a test file NAME{TEST_SUFFIX}")
+    return [path]
 
 
 def _read(path: Path) -> Iterator[RuleTest]:

@@ -31,7 +31,7 @@ def check(
 ) -> None:
     """Load rules and say which are refused, by path, line and reason.
 
-    Exit status 1 where a rule is refused.
+    Exit status 1 where a rule is refused, or a directory holds none.
 
     \b
     tocsin rules check
@@ -135,7 +135,7 @@ def run_tests(
 ) -> None:
     """Run the tests that stand beside rules, from raw lines to alerts.
 
-    Exit status 1 where a test fails or a rule is refused.
+    Exit status 1 where a test fails, a rule is refused, or a PATH has no tests.
 
     \b
     tocsin rules test
@@ -275,8 +275,8 @@ def migrate(
 ) -> None:
     """Rewrite rules of the old form `| count() by …` as detections and a correlation.
 
-    Rules of today's form are passed over. Exit status 1 where a rule cannot be rewritten; the
-    reason is told.
+    Rules of today's form are passed over. Exit status 1 where a rule cannot be rewritten or a
+    directory holds none; the reason is told.
 
     \b
     tocsin rules migrate old.yml
@@ -285,29 +285,34 @@ def migrate(
     from tocsin.pipelines.correlation.migrate import MigrationError, is_old, to_yaml  # noqa: PLC0415
     from tocsin.pipelines.correlation.migrate import migrate as rewrite  # noqa: PLC0415
     from tocsin.pipelines.detection.documents import read_documents  # noqa: PLC0415
+    from tocsin.pipelines.detection.load import read_files  # noqa: PLC0415
 
     failed = 0
-    for path, below in (file for place in paths for file in _rule_files(place)):
+    for file in read_files(paths):
+        if file.refusal is not None:
+            failed += 1
+            error(str(file.refusal))
+            continue
         written = []
-        for read in read_documents(path.read_bytes()):
+        for read in read_documents(file.data):
             if read.error is not None:
                 failed += 1
-                error(f"{path}:{read.error.line}: {read.error.reason}")
+                error(f"{file.place}:{read.error.line}: {read.error.reason}")
             if read.body is None or not is_old(read.body):
                 continue
             try:
                 written += rewrite(read.body, timespan=timespan)
             except MigrationError as failure:
                 failed += 1
-                error(f"{path}:{read.line}: {failure}")
-        target = None if out is None else out / below
+                error(f"{file.place}:{read.line}: {failure}")
+        target = None if out is None else out / file.path
         if not written:
             continue
         if target is None:
             sys.stdout.write(f"---\n{to_yaml(written)}")
-        elif target.exists() and target.samefile(path):
+        elif target.exists() and target.samefile(file.place):
             failed += 1
-            error(f"{path}: would be replaced by what is made of it; give another --out")
+            error(f"{file.place}: would be replaced by what is made of it; give another --out")
         else:
             target.parent.mkdir(parents=True, exist_ok=True)
             target.write_text(to_yaml(written), encoding="utf-8")
@@ -324,10 +329,3 @@ def _damage_named(events: Path) -> Iterator[None]:
         raise ReadError(events, "the gzip stream is cut short") from damage
     except (BadGzipFile, zlib.error) as damage:
         raise ReadError(events, f"not gzip: {damage}") from damage
-
-
-def _rule_files(place: Path) -> list[tuple[Path, Path]]:
-    """The files of rules in a folder, or a file itself, each with its path below `place`."""
-    if not place.is_dir():
-        return [(place, Path(place.name))]
-    return [(path, path.relative_to(place)) for path in sorted(place.rglob("*.yml"))]

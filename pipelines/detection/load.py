@@ -66,7 +66,7 @@ def load_rules(
     With `native`, field names are those of the source (see `tocsin.schemas.sigma`). `placeholders`
     are the values for the modifier `expand`. A file that is given twice is read once. Raises
     OSError for a path that cannot be read; what is wrong in a file below a directory, or in a
-    document, is a refusal.
+    document, is a refusal, and so is a directory without rules.
     """
     values = placeholders or {}
     found: list[Draft | Refusal] = []
@@ -90,7 +90,11 @@ def read_files(paths: Iterable[str | Path]) -> Iterator[RuleFile]:
     files: dict[str, tuple[Path, str]] = {}
     folders: dict[str, str] = {}
     for path in paths:
-        for place, below in rule_files(path):
+        found = list(rule_files(path))
+        if not found:
+            refusal = Refusal(str(path), 0, "no rule files (*.yml, *.yaml) below this directory")
+            yield RuleFile(str(path), "", b"", refusal)
+        for place, below in found:
             folder, name = os.path.split(place)
             if folder not in folders:
                 folders[folder] = os.path.realpath(folder)

@@ -14,14 +14,18 @@ from tocsin.schemas.sigma import FieldMap, LogSource
 
 @dataclass(frozen=True, slots=True, order=True)
 class Refusal:
-    """A rule that will not run, where it stands, and the reason."""
+    """A rule that will not run, where it stands, and the reason.
+
+    Line 0 is that of a directory, which holds no rules at all.
+    """
 
     path: str
     line: int
     reason: str
 
     def __str__(self) -> str:
-        return f"{self.path}:{self.line}: {self.reason}"
+        place = f"{self.path}:{self.line}" if self.line else self.path
+        return f"{place}: {self.reason}"
 
 
 @dataclass(frozen=True, slots=True)

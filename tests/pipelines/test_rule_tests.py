@@ -109,3 +109,14 @@ def test_a_mistake_is_told_with_its_line(tmp_path: Path, change, line: int, reas
         load_rule_tests([path])
 
     assert str(caught.value).startswith(f"{path}:{line}: {reason}")
+
+
+def test_a_path_that_is_no_test_is_told(tmp_path: Path):
+    """A rule, or a name that is nowhere, does not pass as no tests that failed."""
+    rule = tmp_path / "root.yml"
+    rule.write_text(RULE)
+
+    with pytest.raises(RuleTestError, match=r"root\.yml: expected a directory, or a test file"):
+        load_rule_tests([rule])
+    with pytest.raises(FileNotFoundError):
+        load_rule_tests([tmp_path / "mistyped"])

@@ -78,6 +78,19 @@ def test_check_names_what_is_refused(folder: Path, capfd: pytest.CaptureFixture[
     assert orjson.loads(capfd.readouterr().out)["line"] == 6
 
 
+@pytest.mark.parametrize("command", ["check", "migrate", "test"])
+def test_a_directory_without_files_is_told(
+    command: str, tmp_path: Path, capfd: pytest.CaptureFixture[str]
+) -> None:
+    """A job whose folder is mistyped fails: status 1, the folder and what was expected there."""
+    assert run(["rules", command, str(tmp_path)]) == 1
+
+    what = "test files (*.test.yml)" if command == "test" else "rule files (*.yml, *.yaml)"
+    told = capfd.readouterr()
+    assert told.out == ""
+    assert told.err.splitlines()[0] == f"tocsin: {tmp_path}: no {what} below this directory"
+
+
 def test_the_shipped_rules_are_all_accepted(capfd: pytest.CaptureFixture[str]) -> None:
     """Without paths the rules that come with Tocsin are checked."""
     assert run(["rules", "check"]) == 0
@@ -224,6 +237,19 @@ def test_migrate_does_not_write_over_what_it_reads(
 
     assert rule.read_text() == OLD
     assert f"{rule}: would be replaced" in capfd.readouterr().err
+
+
+def test_migrate_reads_the_files_that_are_loaded_as_rules(
+    tmp_path: Path, capfd: pytest.CaptureFixture[str]
+) -> None:
+    """Both endings of YAML; not tests beside rules, and nothing of hidden folders."""
+    for name in ("a.yaml", "a.test.yml", ".git/b.yml"):
+        (tmp_path / name).parent.mkdir(exist_ok=True)
+        (tmp_path / name).write_text(OLD)
+
+    assert run(["rules", "migrate", str(tmp_path)]) == 0
+
+    assert capfd.readouterr().out.count("event_count") == 1
 
 
 def test_migrate_names_what_is_no_rule(tmp_path: Path, capfd: pytest.CaptureFixture[str]) -> None:

@@ -76,6 +76,18 @@ def test_a_path_that_is_not_there_is_an_error(tmp_path):
         load_rules([tmp_path / "nowhere"])
 
 
+def test_a_directory_without_rules_is_a_refusal(load, tmp_path):
+    """A mistyped one does not pass for rules that are all right; tests alone are no rules."""
+    load({"rule.yml": RULE, "empty/rule.test.yml": "tests: []\n"})
+
+    rules = load_rules([tmp_path / "rules" / "empty", tmp_path / "rules"])
+
+    assert len(rules.detections) == 1
+    assert [str(refusal) for refusal in rules.refusals] == [
+        f"{tmp_path}/rules/empty: no rule files (*.yml, *.yaml) below this directory"
+    ]
+
+
 def test_a_file_that_cannot_be_read_is_a_refusal(load, tmp_path):
     """The others go on."""
     load({"b.yml": RULE})

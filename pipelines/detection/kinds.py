@@ -9,7 +9,7 @@ it tells apart, a byte for each, and so is the text:
                                   bytes    0    1   2   \n   \x00         3            \x01
 
 Word characters become such and all others what is none, and LF stays itself, so that `\b` and the
-ends of lines are where they were. What is read here is the plain form of `regex`.
+ends of lines are where they were. What is read here is the plain form of `regex_syntax`.
 """
 
 import re

@@ -46,7 +46,8 @@ from tocsin.pipelines.detection.placeholders import (
     Placeholders,
     expand,
 )
-from tocsin.pipelines.detection.regex import RegexError, compile_regex
+from tocsin.pipelines.detection.regex import compile_regex
+from tocsin.pipelines.detection.regex_syntax import RegexError
 from tocsin.schemas.values import canonical, clean, number_text, to_decimal
 
 

@@ -5,7 +5,7 @@ r"""Literals that a text must have for a regular expression to match it.
 A regular expression costs a scan of its own for each value. Most hold a literal, though, and if
 a text has it is told by the one pass for all literals (`literals`).
 
-What is read here is the plain form of `regex`: literals, classes of code points, groups,
+What is read here is the plain form of `regex_syntax`: literals, classes of code points, groups,
 alternatives, repetitions and anchors.
 """
 

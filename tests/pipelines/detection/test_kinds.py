@@ -8,7 +8,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from tocsin.pipelines.detection.kinds import SEARCHES_SAFELY, Kinds, LongTextError, LongTextSearch
-from tocsin.pipelines.detection.regex import RegexError, compile_regex
+from tocsin.pipelines.detection.regex import compile_regex
+from tocsin.pipelines.detection.regex_syntax import RegexError
 
 ATOMS = st.sampled_from(
     [

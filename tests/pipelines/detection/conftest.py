@@ -5,6 +5,7 @@ from pathlib import Path
 
 import pytest
 from hypothesis import settings
+from hypothesis import strategies as st
 
 from tocsin.pipelines.detection.load import load_rules
 
@@ -39,3 +40,25 @@ def load(tmp_path):
         return load_rules([tmp_path / "rules"], **options)
 
     return load
+
+
+@pytest.fixture(scope="session")
+def expressions():
+    """A function that gives a strategy: regular expressions made of some atoms.
+
+    Two may be alternatives, and what is no anchor or repetition may be repeated.
+    """
+
+    @st.composite
+    def expressions(draw, atoms):
+        pattern = ""
+        for _ in range(draw(st.integers(1, 5))):
+            atom = draw(st.sampled_from(atoms))
+            if draw(st.booleans()):
+                atom = f"({atom}|{draw(st.sampled_from(atoms))})"
+            if atom not in ("^", "$", r"\b", r"\B") and atom[-1] != "}" and draw(st.booleans()):
+                atom += draw(st.sampled_from(["*", "+", "?", "*?", "{1,2}", "{2,}"]))
+            pattern += atom
+        return pattern
+
+    return expressions

@@ -1,14 +1,12 @@
 """Servers that tests may kill, workers as processes, and records that are counted by number."""
 
 import gc
-import os
 import re
 import subprocess
 import sys
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
-from types import ModuleType
 from uuid import uuid4
 
 import pytest
@@ -16,17 +14,13 @@ from elasticsearch import ApiError, Elasticsearch
 from elasticsearch.helpers import scan
 from kafka import TopicPartition
 from kafka.errors import CoordinatorNotAvailableError, GroupIdNotFoundError
+from processes import Service
 
 from tocsin.pipelines.connectors import kafka as connector
 from tocsin.pipelines.connectors.deployment import deploy
 from tocsin.pipelines.connectors.topics import FOREVER, matches_settings
 from tocsin.schemas.templates import index_templates
 from tocsin.schemas.times import format_micros
-
-sys.path.insert(0, str(Path(__file__).parents[2] / "deploy" / "local"))
-
-import services as local_services
-from processes import Service
 
 TOCSIN = Path(sys.executable).with_name("tocsin")
 PARTITIONS = 4
@@ -43,7 +37,7 @@ class Plant:
         self.elasticsearch = elasticsearch
         self.cluster = connector.Cluster((kafka.address,))
         self.client = Elasticsearch(elasticsearch.address, max_retries=0)
-        for _ in deploy(self.client, index_templates(replicas=1)):
+        for _ in deploy(self.client, index_templates(replicas=0)):
             pass
         self.producer = connector.open_producer(self.cluster)
         self.workers: list[subprocess.Popen[bytes]] = []
@@ -58,7 +52,7 @@ class Plant:
             f'[kafka]\nbootstrap_servers = ["{kafka.address}"]\ngroup = "{self.name}"\n'
             f'matches_topic = "{self.name}-matches"\n'
             f'dead_letters_topic = "{self.name}-dead-letters"\n'
-            f'[elasticsearch]\nhosts = ["{elasticsearch.address}"]\n'
+            f'[elasticsearch]\nhosts = ["{elasticsearch.address}"]\nreplicas = 0\n'
             "[limits]\nbatch_records = 100\n"
             f'[[source]]\nname = "gate"\ntopic = "{self.name}"\nparser = "linux"\n'
             f'organization = "{self.name}"\n'
@@ -175,30 +169,6 @@ def refused_connections() -> Iterator[None]:
     """Collects the sockets that kafka-python leaves of a broker that is away, where it is known."""
     yield
     gc.collect()
-
-
-@pytest.fixture(scope="session")
-def services() -> ModuleType:
-    """The module that starts servers, `deploy/local/services.py`."""
-    if lacking := local_services.missing_tools():
-        if os.environ.get("TOCSIN_REQUIRE_SERVICES") == "1":
-            pytest.fail(lacking)
-        pytest.skip(lacking)
-    return local_services
-
-
-@pytest.fixture(scope="session")
-def kafka(services: ModuleType) -> Iterator[Service]:
-    """A broker of this folder's own."""
-    with services.start_kafka() as service:
-        yield service
-
-
-@pytest.fixture(scope="session")
-def elasticsearch(services: ModuleType) -> Iterator[Service]:
-    """A node of this folder's own."""
-    with services.start_elasticsearch() as service:
-        yield service
 
 
 MakePlant = Callable[[Service, Service], Plant]

@@ -1,53 +1,39 @@
-"""Real servers for the tests of this folder: started once, on free ports, stopped at the end.
+"""Records for the tests of this folder."""
 
-Without Java or Maven the tests are skipped with the reason; TOCSIN_REQUIRE_SERVICES=1 makes that
-a failure, so that CI cannot pass by testing nothing.
-"""
-
-import os
-import sys
-from collections.abc import Iterator
+import shutil
+from collections.abc import Callable
 from pathlib import Path
-from types import ModuleType
 
 import pytest
 
-sys.path.insert(0, str(Path(__file__).parents[2] / "deploy" / "local"))
-
-import services as local_services
-from processes import Service
-
-from tocsin.pipelines.connectors.deployment import deploy
-from tocsin.pipelines.connectors.elasticsearch import open_client
-from tocsin.schemas.templates import index_templates
+from tocsin.pipelines.demo.generate import PARSERS, generate
 
 
 @pytest.fixture(scope="session")
-def services() -> ModuleType:
-    """The module that starts servers, `deploy/local/services.py`."""
-    if lacking := local_services.missing_tools():
-        if os.environ.get("TOCSIN_REQUIRE_SERVICES") == "1":
-            pytest.fail(lacking)
-        pytest.skip(lacking)
-    return local_services
+def thinned_day(tmp_path_factory: pytest.TempPathFactory) -> Callable[[int], Path]:
+    """A function that makes a folder of the demo's logs, with one in so many quiet records.
 
-
-@pytest.fixture(scope="session")
-def kafka(services: ModuleType) -> Iterator[Service]:
-    """A broker for the whole session; tests take topics of their own."""
-    with services.start_kafka() as service:
-        yield service
-
-
-@pytest.fixture(scope="session")
-def elasticsearch(services: ModuleType) -> Iterator[Service]:
-    """A node for the whole session, with our templates; tests take indices of their own.
-
-    The templates are there from the start, as an index that a document makes without them keeps
-    the types that are guessed from it.
+    The attack is there as a whole.
     """
-    with services.start_elasticsearch() as service:
-        with open_client([service.address]) as client:
-            for _ in deploy(client, index_templates(replicas=0)):
-                pass
-        yield service
+
+    def make(every: int) -> Path:
+        folder = tmp_path_factory.mktemp("city")
+        full, quiet = folder / "full", folder / "quiet"
+        generate(full)
+        generate(quiet, story=False)
+        thin = folder / "thin"
+        thin.mkdir()
+        for name in PARSERS:
+            usual = set((quiet / "logs" / f"{name}.log").read_bytes().splitlines(keepends=True))
+            lines = (full / "logs" / f"{name}.log").read_bytes().splitlines(keepends=True)
+            kept = (
+                line
+                for number, line in enumerate(lines)
+                if number % every == 0 or line not in usual
+            )
+            (thin / f"{name}.log").write_bytes(b"".join(kept))
+        shutil.rmtree(full)
+        shutil.rmtree(quiet)
+        return thin
+
+    return make

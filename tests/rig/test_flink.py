@@ -6,7 +6,6 @@ submitting process, once in workers of their own of which one is killed (DELIVER
 
 import json
 import os
-import shutil
 import signal
 import subprocess
 import sys
@@ -24,7 +23,7 @@ from processes import Service, ServiceError, end_session, port_open
 from pyarrow import parquet
 
 from tocsin.pipelines.config import load_config
-from tocsin.pipelines.demo.generate import PARSERS, generate
+from tocsin.pipelines.demo.generate import PARSERS
 from tocsin.pipelines.stream import plan_job, run_on_runner
 from tocsin.pipelines.streaming import StreamError
 from tocsin.schemas.events import flatten
@@ -38,9 +37,6 @@ pytestmark = [
 
 BIN = Path(sys.executable).parent
 RECEIVED = "2026-11-18T00:00:00Z"
-THINNED = 50
-"""Every so many of the quiet records are kept, and all of the attack's."""
-
 PROVENANCE = {
     "event.created",
     "event.ingested",
@@ -55,26 +51,12 @@ SECONDS = 150
 
 
 @pytest.fixture(scope="module")
-def logs(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The demo's logs: a fiftieth of the quiet day, and the whole attack; some 6,000 records."""
-    folder = tmp_path_factory.mktemp("city")
-    full, quiet = folder / "full", folder / "quiet"
-    generate(full)
-    generate(quiet, story=False)
-    thin = folder / "thin"
-    thin.mkdir()
-    for name in PARSERS:
-        usual = set((quiet / "logs" / f"{name}.log").read_bytes().splitlines(keepends=True))
-        lines = (full / "logs" / f"{name}.log").read_bytes().splitlines(keepends=True)
-        kept = (
-            line for number, line in enumerate(lines) if number % THINNED == 0 or line not in usual
-        )
-        (thin / f"{name}.log").write_bytes(b"".join(kept))
-    with (thin / "netfilter.log").open("ab") as log:
+def logs(thinned_day: Callable[[int], Path]) -> Path:
+    """The demo's logs, some 6,000 records, and a line that no parser reads."""
+    folder = thinned_day(50)
+    with (folder / "netfilter.log").open("ab") as log:
         log.write(b"this is no line of syslog\n")
-    shutil.rmtree(full)
-    shutil.rmtree(quiet)
-    return thin
+    return folder
 
 
 @pytest.fixture

@@ -173,7 +173,10 @@ def run_tests(
 
 @app.command()
 def explain(
-    rule: Annotated[str, typer.Argument(metavar="RULE", help="The rule's id, name or title.")],
+    rule: Annotated[
+        str,
+        typer.Argument(metavar="RULE", help="A detection's name or title, or how its id begins."),
+    ],
     events: Annotated[Path, typer.Option(help="One JSON event a line; - is standard input.")],
     rules: rules_option = None,
     line: Annotated[
@@ -183,7 +186,7 @@ def explain(
         bool, typer.Option("--native", help="Events carry their source's own field names.")
     ] = False,
 ) -> None:
-    """Show why a rule matches an event or not: its condition as a tree of yes and no.
+    """Show why a detection matches an event or not: its condition as a tree of yes and no.
 
     \b
     tocsin rules explain 5af54681 --rules windows/ --events one.jsonl
@@ -240,7 +243,7 @@ def cost(
 
     loaded = stored_rules(rules or [SHIPPED], cache_folder(), native=native)
     errors: list[str] = []
-    with rule_run.open_events(events) as stream:
+    with _damage_named(events), rule_run.open_events(events) as stream:
         found = rule_run.read_lines(stream, str(events), errors, native=native)
         read = [line.event for line in found]
     for each in rule_costs(loaded, read)[:top]:

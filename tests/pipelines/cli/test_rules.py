@@ -140,20 +140,28 @@ def test_rows_of_parquet_are_matched_and_nothing_else(
     assert "Parquet is read for --matches" in capfd.readouterr().err
 
 
-@pytest.mark.parametrize("mode", [["--matches"], ["--quiet"], []], ids=["matches", "quiet", "all"])
+@pytest.mark.parametrize(
+    "command",
+    [["run", "--matches"], ["run", "--quiet"], ["run"], ["cost"], ["explain", "Root"]],
+    ids=" ".join,
+)
 @pytest.mark.parametrize(
     ("content", "reason"),
     [(gzip.compress(b"{}\n")[:-9], "cut short"), (b"{}\n", "not gzip")],
     ids=["truncated", "plain"],
 )
 def test_a_damaged_file_of_events_is_named(
-    folder: Path, mode: list[str], content: bytes, reason: str, capfd: pytest.CaptureFixture[str]
+    folder: Path,
+    command: list[str],
+    content: bytes,
+    reason: str,
+    capfd: pytest.CaptureFixture[str],
 ) -> None:
-    """One message with the place and what is wrong, exit status 1, in every mode."""
+    """One message with the place and what is wrong, exit status 1, whatever is done with it."""
     events = folder / "events.jsonl.gz"
     events.write_bytes(content)
-    words = ["rules", "run", "--rules", str(folder / "good.yml"), "--events", str(events)]
-    assert run([*words, *mode]) == 1
+    words = ["--rules", str(folder / "good.yml"), "--events", str(events)]
+    assert run(["rules", *command, *words]) == 1
 
     told = capfd.readouterr().err
     assert told.startswith(f"tocsin: {events}: ")

@@ -2,23 +2,28 @@
 
 What a plan does not ask for is not read, nor what the file's statistics say is empty. Texts that
 repeat come as the dictionaries that they are stored as; long ones, which do not, as they are.
+Keywords look through texts as they are stored (`parquet_pages`) where nothing else needs them.
 """
 
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
+from collections.abc import Set as AbstractSet
 from pathlib import Path
+from typing import BinaryIO
 
 import pyarrow as pa
 import pyarrow.parquet as pq
 
 from tocsin.pipelines.connectors.files import ReadError
 from tocsin.pipelines.detection.detector import Detector
-from tocsin.pipelines.detection.encoded import LONG
+from tocsin.pipelines.detection.encoded import LONG, Find, Owner
 from tocsin.pipelines.detection.rules import DetectionRule
 from tocsin.pipelines.detection.tables import match_rows
+from tocsin.pipelines.parquet_pages import UnsupportedChunkError, stored_texts
 from tocsin.schemas.arrow import REMAINDER
 
 _TEXTS = (pa.string(), pa.large_string())
+_ENCODINGS = {"PLAIN", "RLE", "BIT_PACKED", "PLAIN_DICTIONARY", "RLE_DICTIONARY"}
 
 
 def match_parquet(path: Path, detector: Detector) -> Iterator[tuple[int, DetectionRule]]:
@@ -31,12 +36,14 @@ def match_parquet(path: Path, detector: Detector) -> Iterator[tuple[int, Detecti
     try:
         with pq.ParquetFile(path) as file:
             metadata = file.metadata
-            schema = file.schema_arrow
-        texts = _repeating_texts(metadata, schema)
-        names = frozenset(schema.names)
-        with pq.ParquetFile(path, metadata=metadata, read_dictionary=texts) as file:
+            texts = _texts(metadata, file.schema_arrow)
+        repeating = [name for name, repeats in texts.items() if repeats]
+        with (
+            path.open("rb") as stream,
+            pq.ParquetFile(path, metadata=metadata, read_dictionary=repeating) as file,
+        ):
             for number in range(metadata.num_row_groups):
-                rows = _RowGroup(file, number, names)
+                rows = _RowGroup(file, stream, number, texts.keys())
                 for row, rule in match_rows(detector, rows):
                     yield first + row, rule
                 first += rows.count
@@ -47,40 +54,66 @@ def match_parquet(path: Path, detector: Detector) -> Iterator[tuple[int, Detecti
 
 
 class _RowGroup:
-    def __init__(self, file: pq.ParquetFile, number: int, names: frozenset[str]) -> None:
+    def __init__(
+        self, file: pq.ParquetFile, stream: BinaryIO, number: int, texts: AbstractSet[str]
+    ) -> None:
         self._file = file
+        self._stream = stream
         self._number = number
-        found = file.metadata.row_group(number)
-        self.count: int = found.num_rows
-        columns = (found.column(place) for place in range(found.num_columns))
-        empty = {column.path_in_schema for column in columns if _is_empty(column)}
-        self.names = names - empty
+        self._texts = texts
+        group = file.metadata.row_group(number)
+        self.count: int = group.num_rows
+        self._chunks = {chunk.path_in_schema: chunk for chunk in _chunks(group)}
+        empty = {name for name, chunk in self._chunks.items() if _is_empty(chunk)}
+        self.names = frozenset(file.schema_arrow.names) - empty
 
-    def column(self, name: str) -> pa.ChunkedArray:
-        found = self._file.read_row_group(self._number, columns=[name], use_threads=False)
-        return found.column(name)
+    def read(self, names: Sequence[str]) -> pa.Table:
+        table = self._file.read_row_group(self._number, columns=names, use_threads=False)
+        if table.num_rows != self.count:
+            reason = f"columns {names} hold {table.num_rows} rows instead of {self.count}"
+            raise pa.ArrowInvalid(reason)
+        return table
+
+    def search(self, name: str, find: Find[Owner]) -> list[tuple[AbstractSet[Owner], range]] | None:
+        if name not in self._texts:
+            return None
+        try:
+            pages = stored_texts(self._stream, self._chunks[name])
+            found = [(find(page.data), page.rows) for page in pages]
+        except UnsupportedChunkError:
+            return None
+        return [(owners, rows) for owners, rows in found if owners]
 
 
-def _is_empty(column: pq.ColumnChunkMetaData) -> bool:
-    statistics = column.statistics
+def _chunks(group: pq.RowGroupMetaData) -> Iterator[pq.ColumnChunkMetaData]:
+    return (group.column(place) for place in range(group.num_columns))
+
+
+def _is_empty(chunk: pq.ColumnChunkMetaData) -> bool:
+    statistics = chunk.statistics
     return (
         statistics is not None
         and statistics.has_null_count
-        and statistics.null_count == column.num_values
+        and statistics.null_count == chunk.num_values
     )
 
 
-def _repeating_texts(metadata: pq.FileMetaData, schema: pa.Schema) -> list[str]:
-    """The columns of texts that are short as they are stored, as they are where they repeat."""
+def _texts(metadata: pq.FileMetaData, schema: pa.Schema) -> dict[str, bool]:
+    """The columns of texts, each with whether to read it as a dictionary.
+
+    Texts that are short as they are stored are so where they repeat. Arrow makes no dictionary of
+    some encodings. A column within a structure may have the path of another one, of which then
+    none is told.
+    """
     sizes: Counter[str] = Counter()
+    others: set[str] = set()
     for number in range(metadata.num_row_groups):
-        group = metadata.row_group(number)
-        columns = (group.column(place) for place in range(group.num_columns))
-        sizes.update({each.path_in_schema: each.total_uncompressed_size for each in columns})
-    return [
-        field.name
-        for field in schema
-        if field.type in _TEXTS
-        and field.name != REMAINDER
-        and sizes[field.name] < LONG * metadata.num_rows
-    ]
+        for chunk in _chunks(metadata.row_group(number)):
+            sizes[chunk.path_in_schema] += chunk.total_uncompressed_size
+            if not _ENCODINGS.issuperset(chunk.encodings):
+                others.add(chunk.path_in_schema)
+    long = {name for name, size in sizes.items() if size >= LONG * metadata.num_rows}
+    paths = Counter(metadata.schema.column(place).path for place in range(metadata.num_columns))
+    plain = {REMAINDER, *others, *long}
+    names = (field.name for field in schema if field.type in _TEXTS and paths[field.name] == 1)
+    return {name: name not in plain for name in names}

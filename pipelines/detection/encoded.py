@@ -6,10 +6,12 @@ Work is done once for a code. Values stay as Arrow has them until someone asks f
 which hardly ever repeat, are not looked through for equal ones.
 """
 
-from collections.abc import Callable, Iterator, Sequence
+from collections import defaultdict
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Set as AbstractSet
 from dataclasses import dataclass
 from functools import cached_property
-from typing import Any
+from typing import Any, TypeVar
 
 import numpy as np
 import numpy.typing as npt
@@ -17,7 +19,7 @@ import pyarrow as pa
 
 from tocsin.pipelines.detection.cache import MISSING, ValueCache
 from tocsin.pipelines.detection.columns import Signature
-from tocsin.pipelines.detection.keywords import Keywords
+from tocsin.pipelines.detection.source_text import texts_of
 from tocsin.schemas.arrow import to_events
 
 Numbers = npt.NDArray[np.int64]
@@ -29,8 +31,17 @@ LONG = 256
 _CODED = (pa.types.is_string, pa.types.is_integer, pa.types.is_boolean)
 _LISTED = (pa.types.is_floating, pa.types.is_timestamp, pa.types.is_null)
 
+Owner = TypeVar("Owner")
+Found = TypeVar("Found")
+
+Find = Callable[[bytes], AbstractSet[Owner]]
+"""Tells for whom something is in some UTF-8; what is in a part of it is in the whole."""
+
+Wanted = Mapping[Owner, Numbers]
+"""The rows in which to look for each."""
+
 _SCAN = 1 << 16
-"""Bytes of texts that are searched for keywords at a time; if there is one, each is searched."""
+"""Bytes of texts that are searched at a time; if anything is found, each is searched."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,23 +96,29 @@ class Coded:
         values = _python(array.dictionary_decode() if self._is_dictionary else array)
         return [MISSING if value is None else value for value in values]
 
-    def rows_with(self, keywords: Keywords, rows: Numbers) -> Numbers:
-        """Those of some rows in whose value keywords may stand.
+    def rows_with(self, find: Find[Owner], wanted: Wanted[Owner]) -> dict[Owner, Numbers]:
+        """For whom something was found in the values of the rows wanted, and in which rows.
 
-        If not every value may hold one, no integer and no boolean does.
+        No integer and no boolean holds anything that is looked for.
         """
         values = self._values
         if not pa.types.is_string(values.type):
-            return rows[:0]
+            return {}
         used: Numbers | None = None
-        if 2 * len(rows) < len(self._array):
+        if 2 * sum(map(len, wanted.values())) < len(self._array):
+            rows = np.concatenate(list(wanted.values()))
             used = _distinct(self._codes[rows], len(values) + 1)
             used = used[used < len(values)]
             values = values.take(used)
-        found = np.fromiter(texts_with(keywords.may_stand_in_utf8, values), np.int64)
-        if not len(found):
-            return rows[:0]
-        return rows[np.isin(self._codes[rows], found if used is None else used[found])]
+        places: dict[Owner, list[int]] = defaultdict(list)
+        for place, owners in texts_with(find, values):
+            for owner in owners:
+                places[owner].append(place)
+        found: dict[Owner, Numbers] = {}
+        for owner in places.keys() & wanted.keys():
+            rows, codes = wanted[owner], np.asarray(places[owner])
+            found[owner] = rows[np.isin(self._codes[rows], codes if used is None else used[codes])]
+        return found
 
 
 class Listed:
@@ -125,12 +142,14 @@ class Listed:
         """The values in some rows, `MISSING` where there is none."""
         return [self._values[row] for row in rows.tolist()]
 
-    def rows_with(self, keywords: Keywords, rows: Numbers) -> Numbers:
-        """Those of some rows in whose value keywords may stand."""
-        values = self.at(rows)
-        if not keywords.may_stand_in(values):
-            return rows[:0]
-        return rows[[keywords.may_stand_in((value,)) for value in values]]
+    def rows_with(self, find: Find[Owner], wanted: Wanted[Owner]) -> dict[Owner, Numbers]:
+        """For whom something was found in the values of the rows wanted, and in which rows."""
+        found: dict[Owner, Numbers] = {}
+        for owner, rows in wanted.items():
+            texts = [_joined(value) for value in self.at(rows)]
+            if owner in find(b"\0".join(texts)):
+                found[owner] = rows[[owner in find(text) for text in texts]]
+        return found
 
 
 Encoded = Coded | Listed
@@ -190,8 +209,15 @@ def _python(values: pa.Array) -> list[Any]:
     return found
 
 
-def texts_with(passes: Callable[[bytes], bool], texts: pa.StringArray) -> Iterator[int]:
-    """The places of the `texts` that pass, as each does by itself if it does among others."""
+def _joined(value: Any) -> bytes:
+    """The texts in a value, one after another."""
+    return "\0".join(texts_of(value)).encode(errors="replace")
+
+
+def texts_with(
+    find: Callable[[bytes], Found], texts: pa.StringArray
+) -> Iterator[tuple[int, Found]]:
+    """The places of the `texts` in which there is anything, and what; also among others."""
     _, offsets, data = texts.buffers()
     if data is None:
         return
@@ -201,8 +227,9 @@ def texts_with(passes: Callable[[bytes], bool], texts: pa.StringArray) -> Iterat
     while first < len(texts):
         after = int(np.searchsorted(starts, starts[first] + _SCAN, "right")) - 1
         after = min(max(after, first + 1), len(texts))
-        if passes(bytes(view[starts[first] : starts[after]])):
+        if find(bytes(view[starts[first] : starts[after]])):
             for place in range(first, after):
-                if passes(bytes(view[starts[place] : starts[place + 1]])):
-                    yield place
+                found = find(bytes(view[starts[place] : starts[place + 1]]))
+                if found:
+                    yield place, found
         first = after

@@ -34,7 +34,7 @@ _PLAIN = re.compile(r"[ -~]+")
 _NUMBER = re.compile(r"[0-9.-]+")
 _SLASH = r"\/"
 _ESCAPES = (r"\u00", r"\u212a", r"\u0130", _SLASH)
-_FOLDED_INTO_ASCII = "\u212a\u0130"
+FOLDED_INTO_ASCII = "\u212a\u0130"
 
 
 MIN_SHARED = 6
@@ -47,7 +47,9 @@ MAX_JOINED = 8 << 20
 class Keywords:
     """The atoms about all texts of the source, ready to be asked of events.
 
-    Where none of those in `sought` is true, none is told to be.
+    Where none of those in `sought` is true, none is told to be; `all_sought` tells whether there
+    are no others. Texts in which one is true hold one of `runs`, but for case, or one of
+    FOLDED_INTO_ASCII; unless they `all_pass`.
     """
 
     def __init__(
@@ -55,33 +57,36 @@ class Keywords:
     ) -> None:
         self._native = native
         self._values = ValueCache(Column(atoms).signature, memory)
+        sought = frozenset(sought)
         runs = {_run(each) for number in sought for each in atoms[number].predicates}
-        self._all_pass = None in runs
-        self._runs = _shared(run for run in runs if run)
+        self.runs = frozenset(run for run in runs if run)
+        self.all_pass = None in runs
+        self.all_sought = sought == atoms.keys()
+        self._runs = _shared(self.runs)
 
     @cached_property
     def _texts(self) -> "hyperscan.Database":
-        return _database(self._runs, _FOLDED_INTO_ASCII)
+        return database(self._runs, FOLDED_INTO_ASCII)
 
     @cached_property
     def _lines(self) -> "hyperscan.Database":
         escaped = (orjson.dumps(run)[1:-1].decode() for run in self._runs)
         written = sorted({*self._runs, *escaped})
         escapes = [each for each in _ESCAPES if each != _SLASH or "/" in "".join(written)]
-        return _database([*written, *escapes], _FOLDED_INTO_ASCII)
+        return database([*written, *escapes], FOLDED_INTO_ASCII)
 
     def may_stand_in(self, values: Iterable[Any]) -> bool:
         """Whether any of the keywords looked for may stand in any of some values of source text."""
         texts = (text for value in values for text in texts_of(value))
-        return self._all_pass or _finds(self._texts, "\0".join(texts))
+        return self.all_pass or _finds(self._texts, "\0".join(texts))
 
     def may_stand_in_utf8(self, texts: bytes) -> bool:
         """Whether any of the keywords looked for may stand in texts that follow one another."""
-        return self._all_pass or _finds(self._texts, texts)
+        return self.all_pass or _finds(self._texts, texts)
 
     def may_stand_in_json(self, lines: bytes) -> bool:
         """Whether any of the keywords looked for may stand in some JSON that orjson has written."""
-        return self._all_pass or _finds(self._lines, lines)
+        return self.all_pass or _finds(self._lines, lines)
 
     def found_in(
         self, events: Sequence[Event], lines: Sequence[bytes] | None, indices: Sequence[int]
@@ -91,7 +96,7 @@ class Keywords:
         `indices` are the events to look at, `lines` the JSON lines that the events were read from.
         Hardly any batch holds a keyword, so all of it is passed at once.
         """
-        if not self._all_pass and not self._may_hold(events, lines, indices):
+        if not self.all_pass and not self._may_hold(events, lines, indices):
             return
         for index in indices:
             found = self.signature(events[index], None if lines is None else lines[index])
@@ -129,10 +134,10 @@ class Keywords:
     def signature(self, event: Event, line: bytes | None) -> Signature:
         """The atoms that are true of `event`, which was read from the JSON `line`, if any."""
         written: str | bytes | None = self._record(event) if line is None else line
-        if not self._all_pass and written is not None and not _finds(self._lines, written):
+        if not self.all_pass and written is not None and not _finds(self._lines, written):
             return NOTHING
         texts = _texts(event, self._native)
-        if not self._all_pass and written is None and not _finds(self._texts, "\0".join(texts)):
+        if not self.all_pass and written is None and not _finds(self._texts, "\0".join(texts)):
             return NOTHING
         return NOTHING.union(*map(self._values.__getitem__, texts))
 
@@ -193,26 +198,35 @@ MAX_KEYS = 10_000
 _SOURCE_KEYS = {native: _SourceKeys(native=native) for native in (False, True)}
 
 
-def _database(folded: Iterable[str], exact: Iterable[str]) -> "hyperscan.Database":
+def database(folded: Iterable[str], exact: Iterable[str]) -> "hyperscan.Database":
+    """Texts to look for, numbered in their order: some whatever their case, then some as they are.
+
+    Case is that of ASCII.
+    """
     literals = [(text.encode(), hyperscan.HS_FLAG_CASELESS) for text in folded]
     literals += [(text.encode(), 0) for text in exact]
-    database = hyperscan.Database()
-    database.compile(
+    made = hyperscan.Database()
+    made.compile(
         expressions=[text for text, _ in literals],
         ids=range(len(literals)),
         elements=len(literals),
         flags=[flag | hyperscan.HS_FLAG_SINGLEMATCH for _, flag in literals],
         literal=True,
     )
-    return database
+    return made
 
 
-def _finds(database: "hyperscan.Database", data: str | bytes) -> bool:
+def hits(searched: "hyperscan.Database", data: str | bytes) -> list[int]:
+    """The numbers of the texts of a database that stand in `data`, each once."""
     found: list[int] = []
     if isinstance(data, str):
         data = data.encode(errors="replace")
-    database.scan(data, match_event_handler=_collect, context=found)
-    return bool(found)
+    searched.scan(data, match_event_handler=_collect, context=found)
+    return found
+
+
+def _finds(searched: "hyperscan.Database", data: str | bytes) -> bool:
+    return bool(hits(searched, data))
 
 
 def _collect(number: int, _start: int, _end: int, _flags: int, found: Any) -> None:

@@ -7,7 +7,8 @@ Columns are named as the fields of events are; null says that an event has no su
 remainder says of a row counts, as in `arrow.to_events`; there a null is a value.
 """
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
+from collections.abc import Set as AbstractSet
 from typing import Any, Protocol
 
 import numpy as np
@@ -17,8 +18,10 @@ import pyarrow as pa
 from tocsin.pipelines.detection.cache import MISSING
 from tocsin.pipelines.detection.encoded import (
     Encoded,
+    Find,
     Listed,
     Numbers,
+    Owner,
     encoded,
     texts_with,
 )
@@ -41,26 +44,37 @@ class Rows(Protocol):
     def names(self) -> frozenset[str]:
         """The columns in which some row may have a value."""
 
-    def column(self, name: str) -> pa.ChunkedArray:
-        """The column of that name, which is asked for once."""
+    def read(self, names: Sequence[str]) -> pa.Table:
+        """The columns of these names, maybe among others; each is asked for once."""
+
+    def search(
+        self, name: str, find: Find[Owner]
+    ) -> Iterable[tuple[AbstractSet[Owner], range]] | None:
+        """For whom something was found in stretches of a column, and the rows that may have it.
+
+        That is done without reading the column. None where it has to be read.
+        """
 
 
 class Columns:
     """The columns of `rows` by the names of fields.
 
-    Raises pyarrow.ArrowTypeError for a column of a type that events have no values of, and
-    pyarrow.ArrowInvalid for a remainder that is no JSON object.
+    `stored` are those that have a column of their own, `rest_names` those that stand in a
+    remainder. Raises pyarrow.ArrowTypeError for a column of a type that events have no values of,
+    and pyarrow.ArrowInvalid for a remainder that is no JSON object.
     """
 
     def __init__(self, rows: Rows) -> None:
         self._rows = rows
-        self._stored = rows.names - {REMAINDER}
+        self.stored = rows.names - {REMAINDER}
+        self._read: dict[str, pa.ChunkedArray] = {}
         self._encoded: dict[str, Encoded] = {}
-        self._rest = _Remainder(rows.column(REMAINDER)) if REMAINDER in rows.names else None
+        self._rest: _Remainder | None = None
+        if REMAINDER in rows.names:
+            self._rest = _Remainder(rows.read([REMAINDER]).column(0))
         self.count: int = rows.count
-        self.names: frozenset[str] = self._stored
-        if self._rest is not None:
-            self.names |= self._rest.names
+        self.rest_names: frozenset[str] = frozenset() if self._rest is None else self._rest.names
+        self.names: frozenset[str] = self.stored | self.rest_names
 
     def __getitem__(self, name: str) -> Encoded:
         """The column of a field that some event may have."""
@@ -68,19 +82,27 @@ class Columns:
             self._encoded[name] = self._made(name)
         return self._encoded[name]
 
+    def prepare(self, names: Iterable[str]) -> None:
+        """Read columns that will be asked for, which together is faster than one by one."""
+        wanted = sorted(self.stored.intersection(names) - self._read.keys() - self._encoded.keys())
+        if wanted:
+            table = self._rows.read(wanted)
+            self._read.update({name: table.column(name) for name in wanted})
+
     def _made(self, name: str) -> Encoded:
         if self._rest is None or name not in self._rest.names:
-            return self._read(name)
-        if name not in self._stored:
+            return self._column(name)
+        if name not in self.stored:
             return self._rest.column(name)
-        values = self._read(name).at(np.arange(self.count))
+        values = self._column(name).at(np.arange(self.count))
         for row, value in self._rest[name].items():
             values[row] = value
         return Listed(values)
 
-    def _read(self, name: str) -> Encoded:
+    def _column(self, name: str) -> Encoded:
+        self.prepare((name,))
         try:
-            return encoded(self._rows.column(name))
+            return encoded(self._read.pop(name))
         except pa.ArrowTypeError as error:
             raise pa.ArrowTypeError(f"column `{name}`: {error}") from error
 
@@ -88,7 +110,7 @@ class Columns:
         """The events of some rows, of them the fields `names`; all without."""
         chosen = self.names if names is None else self.names.intersection(names)
         events: list[Event] = [{} for _ in rows]
-        for name in chosen & self._stored:
+        for name in chosen & self.stored:
             for event, value in zip(events, self[name].at(rows), strict=True):
                 if value is not MISSING:
                     event[name] = value
@@ -104,15 +126,17 @@ class Columns:
             name for name in self.names if name == "event.original" or is_source(name, native)
         )
 
-    def rows_with(self, keywords: Keywords, rows: Numbers, *, native: bool) -> Numbers:
-        """Those of some rows in whose source text keywords may stand."""
-        if keywords.may_stand_in(()):  # as anything may hold one
-            return rows
-        stored = self.source_names(native=native) & self._stored
-        found = [self[name].rows_with(keywords, rows) for name in sorted(stored)]
-        if self._rest is not None:
-            found.append(self._rest.rows_with(keywords, rows))
-        return np.unique(np.concatenate([*found, rows[:0]]))
+    def search(
+        self, name: str, find: Find[Owner]
+    ) -> Iterable[tuple[AbstractSet[Owner], range]] | None:
+        """As of `Rows`; None also where the column is there already."""
+        if name in self._encoded or name in self._read:
+            return None
+        return self._rows.search(name, find)
+
+    def rest_rows_with(self, keywords: Keywords, rows: Numbers) -> Numbers:
+        """Those of some rows, in order, in what is not stored of which keywords may stand."""
+        return rows[:0] if self._rest is None else self._rest.rows_with(keywords, rows)
 
 
 class _Remainder:
@@ -144,9 +168,8 @@ class _Remainder:
 
     def rows_with(self, keywords: Keywords, rows: Numbers) -> Numbers:
         """Those of some rows in whose JSON keywords may stand."""
-        rows = np.sort(rows)
         texts = self._texts if len(rows) == len(self._texts) else self._texts.take(rows)
-        return rows[list(texts_with(keywords.may_stand_in_json, texts))]
+        return rows[[place for place, _ in texts_with(keywords.may_stand_in_json, texts)]]
 
 
 def _object(text: str, row: int) -> dict[str, Any]:

@@ -11,7 +11,7 @@ text of the source. What stands in a table's remainder (`schemas.arrow`) is a co
 """
 
 from collections import defaultdict
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from itertools import repeat
 from typing import Any
 
@@ -23,6 +23,7 @@ from tocsin.pipelines.detection.columns import Signature
 from tocsin.pipelines.detection.detector import Detector
 from tocsin.pipelines.detection.encoded import Numbers, Signed
 from tocsin.pipelines.detection.ir import Item, Reference, leaves
+from tocsin.pipelines.detection.keyword_pass import KeywordPass
 from tocsin.pipelines.detection.keywords import Keywords
 from tocsin.pipelines.detection.match import Lookups, Running
 from tocsin.pipelines.detection.plan import Finding, Verdict
@@ -40,9 +41,13 @@ class TableRows:
         self.count: int = table.num_rows
         self.names: frozenset[str] = frozenset(table.column_names)
 
-    def column(self, name: str) -> pa.ChunkedArray:
-        """The column of that name."""
-        return self._table.column(name)
+    def read(self, names: Sequence[str]) -> pa.Table:
+        """The columns of these names."""
+        return self._table.select(names)
+
+    def search(self, name: str, find: object) -> None:  # noqa: ARG002 - as others may
+        """The columns are there already."""
+        return
 
 
 def match_table(detector: Detector, table: pa.Table) -> list[tuple[int, DetectionRule]]:
@@ -71,13 +76,15 @@ class _TableMatcher:
 
     def matches(self) -> Iterator[tuple[int, DetectionRule]]:
         classes = self._classes()
+        names: set[str] = set()
         by_keywords: dict[Keywords, list[Numbers]] = defaultdict(list)
         for key, rows in classes:
-            keywords = self._matcher.plan_of(key).keywords
-            if keywords is not None:
-                by_keywords[keywords].append(rows)
-        for keywords, found in by_keywords.items():
-            self._holding[keywords] = self._signatures(keywords, np.concatenate(found))
+            running = self._matcher.plan_of(key)
+            names.update(running.lookups.names)
+            if running.keywords is not None:
+                by_keywords[running.keywords].append(rows)
+        self._columns.prepare(names)
+        self._look_for({each: np.concatenate(found) for each, found in by_keywords.items()})
         for key, rows in classes:
             yield from self._of_class(self._matcher.plan_of(key), rows)
         for findings in self._unsettled.values():
@@ -96,7 +103,7 @@ class _TableMatcher:
         keywords: dict[int, Signature] = {}
         if running.keywords is not None:
             if running.keywords not in self._holding:  # of a plan that was made again
-                self._holding[running.keywords] = self._signatures(running.keywords, rows)
+                self._look_for({running.keywords: rows})
             keywords = self._holding[running.keywords]
         apart = np.isin(rows, list(keywords)) if keywords else np.zeros(len(rows), np.bool_)
         for place in np.flatnonzero(apart).tolist():
@@ -147,14 +154,10 @@ class _TableMatcher:
             return Signed(None, [cache.look_up(MISSING)])
         return self._columns[name].signed(cache, rows)
 
-    def _signatures(self, keywords: Keywords, rows: Numbers) -> dict[int, Signature]:
-        """Those of some rows in which keywords stand, with the atoms that are true of them."""
+    def _look_for(self, wanted: Mapping[Keywords, Numbers]) -> None:
+        """Note in which rows which keywords stand."""
         native = self._matcher.native
-        rows = self._columns.rows_with(keywords, rows, native=native)
-        names = self._columns.source_names(native=native)
-        events = zip(rows.tolist(), self._columns.events(rows, names), strict=True)
-        signed = ((row, keywords.signature(event, None)) for row, event in events)
-        return {row: atoms for row, atoms in signed if atoms}
+        self._holding.update(KeywordPass(self._columns, wanted, native=native).signatures())
 
 
 def _fields(rule: DetectionRule) -> set[str] | None:

@@ -2,7 +2,8 @@
 
 import ipaddress
 import re
-from functools import lru_cache
+
+from tocsin.schemas.remembering import remembering
 
 _CACHED = 65_536
 """Addresses of an organisation's own hosts come back all day; the table stays under 20 MB."""
@@ -50,7 +51,7 @@ _PRIVATE = tuple(
 """Ranges of RFC 1918, 6598, 4193 and of hosts' own and links' addresses."""
 
 
-@lru_cache(maxsize=_CACHED)
+@remembering(_CACHED)
 def ip(text: str) -> str | None:
     """The address that `text` is, in the shortest form of RFC 5952, so that sources agree on it.
 
@@ -66,7 +67,7 @@ def ip(text: str) -> str | None:
     return str(mapped or address)
 
 
-@lru_cache(maxsize=_CACHED)
+@remembering(_CACHED)
 def mac(text: str) -> str | None:
     """`text` as RFC 7042 writes it, `00-00-5E-00-53-23`, if it is a MAC address."""
     if not _MAC.fullmatch(text):
@@ -75,7 +76,7 @@ def mac(text: str) -> str | None:
     return "-".join(digits[place : place + 2] for place in range(0, 12, 2))
 
 
-@lru_cache(maxsize=_CACHED)
+@remembering(_CACHED)
 def port(text: str) -> int | None:
     """The number of a TCP or UDP port, 0 included."""
     number = count(text)
@@ -87,7 +88,7 @@ def count(text: str) -> int | None:
     return int(text) if len(text) <= 18 and text.isdecimal() and text.isascii() else None
 
 
-@lru_cache(maxsize=_CACHED)
+@remembering(_CACHED)
 def is_public(text: str) -> bool:
     """Whether `text` is an address that may lie in a country: none of a private or local range."""
     try:

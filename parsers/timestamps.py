@@ -11,6 +11,7 @@ from functools import lru_cache
 from typing import NamedTuple
 
 from tocsin.parsers.context import Context
+from tocsin.schemas.remembering import remembering
 from tocsin.schemas.times import format_micros, format_time
 
 MONTHS = ("Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec")
@@ -143,7 +144,7 @@ def _moments(year: int, month: int, day: int, clock: str, zone: tzinfo) -> tuple
     return tuple(_Moment(moment, format_time(moment)[:19]) for moment in moments)
 
 
-@lru_cache(maxsize=_CACHED)
+@remembering(_CACHED)
 def parse_clf(text: str) -> str | None:
     """UTC text of the access logs' `24/Nov/2026:11:52:50 +0100`, or None."""
     match = _CLF.fullmatch(text)
@@ -157,7 +158,7 @@ def parse_clf(text: str) -> str | None:
     return f"{moments[0].text}.{(fraction or '')[:6]:0<6}Z" if moments else None
 
 
-@lru_cache(maxsize=_CACHED)
+@remembering(_CACHED)
 def parse_epoch(text: str) -> str | None:
     """UTC text of seconds, milli-, micro- or nanoseconds since 1970, told by their digits.
 
@@ -182,7 +183,7 @@ def parse_epoch(text: str) -> str | None:
         return None
 
 
-@lru_cache(maxsize=256)
+@remembering(256)
 def parse_zone(text: str) -> tzinfo | None:
     """The fixed zone of `Z`, `UTC`, `+0100`, `-05:30`, `+2`, `UTC+2:00` or `GMT-3`, else None."""
     if text in {"Z", "z", "UTC", "GMT"}:

@@ -21,14 +21,12 @@ _REMEMBERED = 16_384
 def add_user_agent(event: Event) -> None:
     """Add to `event` what its `user_agent.original` says, where no source has said it already."""
     text = event.get("user_agent.original")
-    if isinstance(text, str) and "user_agent.name" not in event:
+    if isinstance(text, str) and len(text) <= _LONGEST and "user_agent.name" not in event:
         event.update(_parts(text))
 
 
 @lru_cache(maxsize=_REMEMBERED)
 def _parts(text: str) -> tuple[tuple[str, str], ...]:
-    if len(text) > _LONGEST:
-        return ()
     try:
         said = _parser().parse(text)
     except UnicodeEncodeError:  # a lone surrogate, which JSON can escape

@@ -1,12 +1,12 @@
 """What follows from the ends of a flow: their `address`, and the Community ID of the whole."""
 
 from base64 import b64encode
-from functools import lru_cache
 from hashlib import sha1
 from ipaddress import ip_address
 from struct import Struct
 
 from tocsin.schemas.events import Event
+from tocsin.schemas.remembering import remembering
 
 _ENDS = ("source", "destination", "client", "server")
 _FIELDS = tuple((f"{end}.address", f"{end}.ip", f"{end}.domain") for end in _ENDS)
@@ -67,7 +67,7 @@ def _packed(address: object, port: object) -> tuple[bytes, int] | None:
     return None if packed is None else (packed, port)
 
 
-@lru_cache(maxsize=_REMEMBERED)
+@remembering(_REMEMBERED)
 def _address(text: str) -> bytes | None:
     try:
         return ip_address(text).packed

@@ -8,13 +8,13 @@ fits is left alone; what can be turned into its field's type without loss is; al
 import math
 from collections.abc import Callable, Mapping
 from datetime import datetime
-from functools import lru_cache
 from ipaddress import ip_address
 from typing import Any
 
 from tocsin.schemas.events import Event
 from tocsin.schemas.fields import EVENT_FIELDS, VENDOR_ROOTS, Field
 from tocsin.schemas.identity import digest
+from tocsin.schemas.remembering import remembering
 from tocsin.schemas.times import format_micros, parse_time
 from tocsin.schemas.values import clean, is_number, number_text
 
@@ -239,7 +239,7 @@ def _is_address(value: Any) -> bool:
     return isinstance(value, str) and _reads_as_address(value)
 
 
-@lru_cache(maxsize=_REMEMBERED)
+@remembering(_REMEMBERED)
 def _reads_as_address(text: str) -> bool:
     try:
         return "%" not in text and bool(ip_address(text))

@@ -8,7 +8,6 @@ packets that the kernel logs among them are netfilter's.
 
 import re
 from collections.abc import Mapping
-from functools import lru_cache
 from typing import NamedTuple
 
 from tocsin.parsers.addresses import count
@@ -28,6 +27,7 @@ from tocsin.parsers.server.linux_services import CRON, DHCLIENT, FTPD, KERNEL, L
 from tocsin.parsers.server.linux_sshd import SSHD
 from tocsin.parsers.syslog import Envelope, envelope_fields, parse_envelope
 from tocsin.schemas.events import Event
+from tocsin.schemas.remembering import remembering
 
 _TABLES: Mapping[str, Messages] = {
     "sshd": SSHD,
@@ -149,7 +149,7 @@ def _is_authentication(envelope: Envelope) -> bool:
 _NO_MESSAGES: Messages = {}
 
 
-@lru_cache(maxsize=4096)
+@remembering(4096)
 def _program(tag: str) -> _Program:
     """The program of a tag: without directory, and without what `sshd(pam_unix)` has after it."""
     path, _, detail = tag.partition("(")

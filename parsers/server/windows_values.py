@@ -7,13 +7,15 @@ import ipaddress
 import re
 from collections.abc import Mapping
 from datetime import UTC, datetime
-from functools import lru_cache
 from typing import NamedTuple
+
+from tocsin.schemas.remembering import remembering
 
 _CACHED = 8192
 
 _INTEGER = re.compile(r"0[xX][0-9a-fA-F]{1,16}|-?[0-9]{1,19}", re.ASCII)
-_HEXADECIMAL = "0123456789abcdef"
+_HASH = re.compile(r"(?:^|,)\s*([a-z0-9]+)\s*=(?!0+(?:,|\Z))([0-9a-f]{32,128})(?=,|\Z)", re.ASCII)
+"""A hash that is not zero all over, as it is where Sysmon could not work it out."""
 _NUMBER_DATA = re.compile(
     r"([DQ])WORD \((0x[0-9a-fA-F]{1,8})(?:-(0x[0-9a-fA-F]{1,8}))?\)", re.ASCII
 )
@@ -55,7 +57,7 @@ def utc_text(text: str) -> str | None:
     return moment.isoformat(timespec="microseconds")[:26] + "Z"
 
 
-@lru_cache(maxsize=_CACHED)
+@remembering(_CACHED)
 def integer(text: str) -> int | None:
     """The number that decimal or `0x` hexadecimal `text` stands for, within 64 bits."""
     if _INTEGER.fullmatch(text) is None:
@@ -63,7 +65,7 @@ def integer(text: str) -> int | None:
     return int(text, 16 if text[:2] in {"0x", "0X"} else 10)
 
 
-@lru_cache(maxsize=_CACHED)
+@remembering(_CACHED)
 def address(text: str) -> str | None:
     """The IP address in `text` without zone; an IPv4-mapped one as IPv4."""
     try:
@@ -74,7 +76,7 @@ def address(text: str) -> str | None:
     return str(mapped or parsed)
 
 
-@lru_cache(maxsize=_CACHED)
+@remembering(_CACHED)
 def split_path(path: str) -> Path:
     """`path` with its name, directory and extension; both slashes separate."""
     cut = max(path.rfind("\\"), path.rfind("/"))
@@ -94,15 +96,10 @@ def split_account(account: str) -> tuple[str | None, str]:
     return (domain or None, name) if separator else (None, account)
 
 
-@lru_cache(maxsize=_CACHED)
+@remembering(_CACHED)
 def hashes(text: str) -> tuple[tuple[str, str], ...]:
     """Algorithm (lower case) and digest (lower case) of each part of Sysmon's `SHA1=…,MD5=…`."""
-    found = []
-    for part in text.lower().split(","):
-        name, _, digest = part.partition("=")
-        if 32 <= len(digest) <= 128 and not digest.strip(_HEXADECIMAL) and digest.strip("0"):
-            found.append((name.strip(), digest))
-    return tuple(found)
+    return tuple(_HASH.findall(text.lower()))
 
 
 _HIVES: Mapping[str, str] = {
@@ -120,7 +117,7 @@ _HIVES: Mapping[str, str] = {
 _KERNEL_HIVES = (("\\REGISTRY\\MACHINE\\", "HKLM"), ("\\REGISTRY\\USER\\", "HKU"))
 
 
-@lru_cache(maxsize=_CACHED)
+@remembering(_CACHED)
 def registry_path(path: str) -> RegistryPath | None:
     r"""Hive, key and last component of `HKLM\…` or the kernel's `\REGISTRY\MACHINE\…`."""
     head, _, rest = path.partition("\\")
@@ -170,7 +167,7 @@ def arguments(command_line: str) -> list[str]:
     return found
 
 
-@lru_cache(maxsize=1024)
+@remembering(1024)
 def slug(channel: str) -> str:
     """What `event.dataset` says of a channel: `sysmon_operational`, `security`, `powershell`."""
     name = channel.lower()

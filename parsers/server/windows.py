@@ -4,8 +4,7 @@ What the event says stays whole under `winlog.*` (channel, provider, `event_data
 ECS fields are added by the plan of its channel and event id.
 """
 
-from collections.abc import Mapping
-from functools import lru_cache
+from collections.abc import Iterable, Mapping
 from gc import is_tracked
 from typing import Any
 
@@ -18,6 +17,7 @@ from tocsin.parsers.server.windows_values import integer, utc_text
 from tocsin.parsers.server.windows_xml import read_xml
 from tocsin.parsers.timestamps import parse_epoch, scan, zone_name
 from tocsin.schemas.events import MAX_DEPTH, Event
+from tocsin.schemas.remembering import remembering
 from tocsin.schemas.times import format_time
 
 _LEVELS = {
@@ -35,7 +35,7 @@ _AUDIT_FAILURE = 1 << 52
 
 def parse(text: str, context: Context) -> Event:
     """One Windows event to one ECS event; ParseError where `text` holds none."""
-    event, data, plan, times = read(_load(text))
+    event, data, plan, times, local_time = read(_load(text))
     level = event.get("winlog.level")
     if level is not None and "log.level" not in event:
         name = _LEVELS.get(str(level))
@@ -48,11 +48,11 @@ def parse(text: str, context: Context) -> Event:
         event["host.name"] = host
     keywords = event.get("winlog.keywords")
     if keywords is not None and plan.outcome is None:
-        outcome = _outcome(keywords if isinstance(keywords, int) else str(keywords))
+        outcome = _outcome(keywords) if isinstance(keywords, str) else _audit(keywords)
         if outcome is not None:
             event["event.outcome"] = outcome
     apply(plan, event, data)
-    _set_time(event, times, context)
+    _set_time(event, times, local_time, context)
     return event
 
 
@@ -80,23 +80,28 @@ def _unwrap(text: str) -> str:
     return text[min(starts) :]
 
 
-@lru_cache(maxsize=1024)
-def _outcome(keywords: str | int) -> str | None:
+@remembering(1024)
+def _outcome(keywords: str) -> str | None:
     """What the audit keywords say: bits of a 64-bit number, or their rendered names."""
-    keywords = str(keywords)
     bits = integer(keywords)
     if bits is not None:
-        if bits & _AUDIT_FAILURE:
-            return "failure"
-        return "success" if bits & _AUDIT_SUCCESS else None
+        return _audit(bits)
     if "Audit Failure" in keywords:
         return "failure"
     return "success" if "Audit Success" in keywords else None
 
 
-def _set_time(event: Event, times: tuple[Any, ...], context: Context) -> None:
+def _audit(bits: Any) -> str | None:
+    if not isinstance(bits, int):
+        return None
+    if bits & _AUDIT_FAILURE:
+        return "failure"
+    return "success" if bits & _AUDIT_SUCCESS else None
+
+
+def _set_time(event: Event, times: Iterable[Any], local_time: Any, context: Context) -> None:
     """`@timestamp`: the first of the source's times that is one, else the record time."""
-    for value in times[:3]:
+    for value in times:
         if value is None:
             continue
         if isinstance(value, str):
@@ -110,8 +115,7 @@ def _set_time(event: Event, times: tuple[Any, ...], context: Context) -> None:
         if time is not None:
             event["@timestamp"] = time
             return
-    local = times[3] if len(times) > 3 else None
-    stamp = scan(local, context) if isinstance(local, str) else None
+    stamp = scan(local_time, context) if isinstance(local_time, str) else None
     if stamp is None:
         event["@timestamp"] = format_time(context.received)
         return

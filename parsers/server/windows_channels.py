@@ -23,6 +23,7 @@ from tocsin.parsers.server.windows_plans import (
 from tocsin.parsers.server.windows_security import SECURITY
 from tocsin.parsers.server.windows_sysmon import SYSMON
 from tocsin.schemas.events import Event
+from tocsin.schemas.remembering import remembering
 
 
 def _detected_path(event: Event, value: Any) -> None:
@@ -45,11 +46,16 @@ def _context(event: Event, value: Any) -> None:
     """PowerShell's context, one `name = value` a line (4103, 800)."""
     if not isinstance(value, str):
         return
-    for line in value.splitlines():
-        name, _, content = line.partition("=")
-        write = _CONTEXT.get(name.strip())
-        if write is not None and (content := content.strip()):
-            write(event, content)
+    for name, content in filter(None, map(_context_of, value.splitlines())):
+        _CONTEXT[name](event, content)
+
+
+@remembering(8192)
+def _context_of(line: str) -> tuple[str, str] | None:
+    """Name and value in a line, if the name is one that is looked for."""
+    name, _, content = line.partition("=")
+    name, content = name.strip(), content.strip()
+    return (name, content) if content and name in _CONTEXT else None
 
 
 _CONTEXT = {
@@ -315,7 +321,6 @@ _NONE: dict[int, Plan] = {}
 UNKNOWN = plan(None, "", "")
 
 
-@lru_cache(maxsize=1024)
 def plans(channel: str, provider: str) -> dict[int, Plan]:
     """The plans, by event id, of the events that `provider` writes to `channel`."""
     found = _CHANNELS.get(channel.lower())
@@ -326,9 +331,18 @@ def plans(channel: str, provider: str) -> dict[int, Plan]:
     return _NONE if found is None else found
 
 
-@lru_cache(maxsize=1024)
+MAX_LENGTH = 256
+"""Characters of channel and provider; none of Windows' own has a third of that."""
+
+
 def meaning(channel: str, provider: str, code: int | None) -> tuple[Event, Plan]:
     """What every event of `channel`, `provider` and event id says: its fields, and its plan."""
+    found = _meaning if len(channel) + len(provider) <= MAX_LENGTH else _meaning.__wrapped__
+    return found(channel, provider, code)
+
+
+@lru_cache(maxsize=1024)
+def _meaning(channel: str, provider: str, code: int | None) -> tuple[Event, Plan]:
     chosen = UNKNOWN if code is None else plans(channel, provider).get(code, UNKNOWN)
     fields: Event = {
         "event.module": "windows",

@@ -3,10 +3,13 @@
 A plan classifies the event and lists steps; a step is the name of a value in the event's own data
 and what writes it into the event. Writers take any JSON value and leave out what does not fit:
 the value itself stays in `winlog.event_data` whatever happens here.
+
+Some values come together again and again, as those of a process do. What their steps come to is
+remembered, and written at once.
 """
 
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from collections.abc import Callable, Container, Iterable, Mapping
+from dataclasses import dataclass, field
 from operator import methodcaller
 from typing import Any, NamedTuple
 
@@ -36,34 +39,91 @@ class Field:
 
 Step = tuple[str, Write | Field]
 
+_Bound = tuple[str, str | None, Callable[[str], Any] | None, Write]
+"""A step's name, then of a Field its own name and `of_text` (else twice None), then what writes
+all other values."""
+
+MAX_REMEMBERED = 2048
+"""Combinations of values that a group remembers."""
+
+MAX_LENGTH = 1024
+"""Characters of a combination up to which it is remembered."""
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Remembered:
+    """Steps that write scalars, and what they came to for the texts of a few values.
+
+    Only texts are remembered: Python takes 1, 1.0 and True for one key.
+    """
+
+    names: tuple[str, ...]
+    steps: tuple[_Bound, ...]
+    known: dict[tuple[Any, ...], Event] = field(default_factory=dict)
+
+    def fields(self, data: Mapping[str, Any]) -> Event:
+        """The fields by the values in `data`, for reading."""
+        values = tuple(map(data.get, self.names))
+        try:
+            found = self.known.get(values)
+        except TypeError:  # a list or an object, which is no key
+            found = None
+        return self._work_out(values, data) if found is None else found
+
+    def _work_out(self, values: tuple[Any, ...], data: Mapping[str, Any]) -> Event:
+        found: Event = {}
+        _write(self.steps, found, data)
+        texts = [value for value in values if value is not None]
+        if all(type(text) is str for text in texts) and sum(map(len, texts)) <= MAX_LENGTH:
+            if len(self.known) >= MAX_REMEMBERED:
+                self.known.clear()
+            self.known[values] = found
+        return found
+
 
 class Plan(NamedTuple):
-    """What an event means: `event.*` classification, and the steps in order.
-
-    A step is a name, then of a Field its own name and `of_text` (else twice None), then what
-    writes all other values.
-    """
+    """What an event means: `event.*` classification, groups of steps, then steps in order."""
 
     action: str | None
     category: tuple[str, ...]
     type: tuple[str, ...]
-    steps: tuple[tuple[str, str | None, Callable[[str], Any] | None, Write], ...] = ()
+    groups: tuple[Remembered, ...] = ()
+    steps: tuple[_Bound, ...] = ()
     kind: str = "event"
     outcome: str | None = None
 
+    def of(self, names: Container[str]) -> "Plan":
+        """The plan for events that have but values of these names."""
+        groups = (each for each in self.groups if any(name in names for name in each.names))
+        steps = (each for each in self.steps if each[0] in names)
+        return self._replace(groups=tuple(groups), steps=tuple(steps))
+
 
 def plan(
-    action: str | None, category: str, types: str, *steps: tuple[Step, ...], **more: str
+    action: str | None,
+    category: str,
+    types: str,
+    *groups: tuple[Step, ...] | Remembered,
+    **more: str,
 ) -> Plan:
     """A plan of groups of steps; `category` and `types` are lists with blanks between."""
-    joined = tuple(
+    remembered = tuple(group for group in groups if isinstance(group, Remembered))
+    steps = _bound(step for group in groups if not isinstance(group, Remembered) for step in group)
+    return Plan(action, tuple(category.split()), tuple(types.split()), remembered, steps, **more)
+
+
+def remembered(*steps: Step) -> Remembered:
+    """Steps, in order, that are remembered together."""
+    return Remembered(tuple(dict.fromkeys(name for name, _ in steps)), _bound(steps))
+
+
+def _bound(steps: Iterable[Step]) -> tuple[_Bound, ...]:
+    return tuple(
         (name, write.name, write.of_text, write.write)
         if isinstance(write, Field)
         else (name, None, None, write)
-        for group in steps
-        for name, write in group
+        for name, write in steps
     )
-    return Plan(action, tuple(category.split()), tuple(types.split()), joined, **more)
 
 
 def apply(chosen: Plan, event: Event, data: Mapping[str, Any]) -> None:
@@ -71,18 +131,24 @@ def apply(chosen: Plan, event: Event, data: Mapping[str, Any]) -> None:
     if chosen.category:
         event["event.category"] = [*chosen.category]
         event["event.type"] = [*chosen.type]
-    for name, field, of_text, write in chosen.steps:
+    for group in chosen.groups:
+        event.update(group.fields(data))
+    _write(chosen.steps, event, data)
+
+
+def _write(steps: tuple[_Bound, ...], event: Event, data: Mapping[str, Any]) -> None:
+    for name, target, of_text, write in steps:
         value = data.get(name)
         if value is None or value == "-" or value == "":  # noqa: PLR1714 - `in` takes twice as long
             continue
-        if field is None or not isinstance(value, str):
+        if target is None or not isinstance(value, str):
             write(event, value)
         elif of_text is None:
-            event[field] = value
+            event[target] = value
         else:
             made = of_text(value)
             if made is not None:
-                event[field] = made
+                event[target] = made
 
 
 def text(field: str) -> Field:

@@ -21,6 +21,7 @@ from tocsin.parsers.server.windows_plans import (
     plan,
     port,
     principal,
+    remembered,
     text,
     words,
 )
@@ -204,7 +205,7 @@ _SESSION: tuple[Step, ...] = (
     ("ClientAddress", address("source.ip")),
 )
 _USER = (_SUBJECT, _ACTED_ON)
-_OBJECT = (_SUBJECT, _PROCESS)
+_OBJECT = (remembered(*_SUBJECT, *_PROCESS),)
 
 
 def _group(action: str, change: str) -> Plan:

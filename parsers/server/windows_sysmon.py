@@ -21,6 +21,7 @@ from tocsin.parsers.server.windows_plans import (
     path,
     plan,
     port,
+    remembered,
     text,
 )
 from tocsin.schemas.events import Event
@@ -106,22 +107,23 @@ def _answers(event: Event, value: Any) -> None:
 
 _RULE: tuple[Step, ...] = (("RuleName", text("rule.name")),)
 _USER: tuple[Step, ...] = (("User", account("user")),)
-_PROCESS: tuple[Step, ...] = (
+_NEW_PROCESS: tuple[Step, ...] = (
     *_RULE,
     ("ProcessGuid", guid("process.entity_id")),
     ("ProcessId", number("process.pid")),
     ("Image", executable("process")),
     *_USER,
 )
-_SOURCE_PROCESS: tuple[Step, ...] = (
+_PROCESS = remembered(*_NEW_PROCESS)
+_SOURCE_PROCESS = remembered(
     *_RULE,
     ("SourceProcessGUID", guid("process.entity_id")),
     ("SourceProcessGuid", guid("process.entity_id")),
     ("SourceProcessId", number("process.pid")),
-    ("SourceThreadId", number("process.thread.id")),
     ("SourceImage", executable("process")),
     ("SourceUser", account("user")),
 )
+_SOURCE_THREAD: tuple[Step, ...] = (("SourceThreadId", number("process.thread.id")),)
 _PARENT: tuple[Step, ...] = (
     ("ParentProcessGuid", guid("process.parent.entity_id")),
     ("ParentProcessId", number("process.parent.pid")),
@@ -170,9 +172,9 @@ _NETWORK: tuple[Step, ...] = (
     ("DestinationPortName", text("network.protocol")),
 )
 _FILE: tuple[Step, ...] = (("TargetFilename", path("file")), ("Hashes", hashes("file")))
-_IMAGE: tuple[Step, ...] = (("ImageLoaded", path("file")), *_pe("file"), *_signature("file"))
-_LIBRARY: tuple[Step, ...] = (
-    *_IMAGE,
+_DRIVER: tuple[Step, ...] = (("ImageLoaded", path("file")), *_pe("file"), *_signature("file"))
+_LIBRARY = remembered(
+    *_DRIVER,
     ("ImageLoaded", library("dll")),
     *_pe("dll"),
     *_signature("dll"),
@@ -182,7 +184,7 @@ _REGISTRY_VALUE: tuple[Step, ...] = (("TargetObject", _registry_value),)
 _PIPE: tuple[Step, ...] = (("PipeName", text("file.name")),)
 
 SYSMON: dict[int, Plan] = {
-    1: plan("Process Create (rule: ProcessCreate)", "process", "start", _PROCESS, _CREATION),
+    1: plan("Process Create (rule: ProcessCreate)", "process", "start", _NEW_PROCESS, _CREATION),
     2: plan("File creation time changed (rule: FileCreateTime)", "file", "change", _PROCESS, _FILE),
     3: plan(
         "Network connection detected (rule: NetworkConnect)",
@@ -193,16 +195,23 @@ SYSMON: dict[int, Plan] = {
     ),
     4: plan("Sysmon service state changed", "process", "change"),
     5: plan("Process terminated (rule: ProcessTerminate)", "process", "end", _PROCESS),
-    6: plan("Driver loaded (rule: DriverLoad)", "driver", "start", _RULE, _IMAGE),
+    6: plan("Driver loaded (rule: DriverLoad)", "driver", "start", _RULE, _DRIVER),
     7: plan("Image loaded (rule: ImageLoad)", "process", "change", _PROCESS, _LIBRARY),
     8: plan(
         "CreateRemoteThread detected (rule: CreateRemoteThread)",
         "process",
         "change",
         _SOURCE_PROCESS,
+        _SOURCE_THREAD,
     ),
     9: plan("RawAccessRead detected (rule: RawAccessRead)", "process", "access", _PROCESS),
-    10: plan("Process accessed (rule: ProcessAccess)", "process", "access", _SOURCE_PROCESS),
+    10: plan(
+        "Process accessed (rule: ProcessAccess)",
+        "process",
+        "access",
+        _SOURCE_PROCESS,
+        _SOURCE_THREAD,
+    ),
     11: plan("File created (rule: FileCreate)", "file", "creation", _PROCESS, _FILE),
     12: plan(
         "Registry object added or deleted (rule: RegistryEvent)",

@@ -6,7 +6,7 @@ events pay again for the values that they bring, some hundreds of milliseconds f
 logs, and no cache needs an order of eviction.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any
 from weakref import ReferenceType, ref
 
@@ -76,14 +76,21 @@ class ValueCache(dict[Any, frozenset[int]]):
 
     Texts of some fields never come twice. Now and then a cache lays aside what it holds, and counts
     how many of the texts that it is asked for next were there. If that are hardly any, it keeps no
-    texts for a while, which spares time, and memory for all others.
+    texts for a while, which spares time, and memory for all others. Then it **rests**, and what it
+    is asked for of a batch is worked out by `of_texts` together, where that is given.
     """
 
-    def __init__(self, work_out: Callable[[Any], frozenset[int]], memory: Memory) -> None:
+    def __init__(
+        self,
+        work_out: Callable[[Any], frozenset[int]],
+        memory: Memory,
+        of_texts: Callable[[Sequence[str]], list[frozenset[int]]] | None = None,
+    ) -> None:
         super().__init__()
+        self.rests = False
         self._work_out = work_out
+        self._of_texts = of_texts
         self._memory = memory
-        self._keeps_texts = True
         self._aside: dict[Any, frozenset[int]] = {}
         self._trust = TRUSTED
         self._until = TRUSTED
@@ -113,11 +120,11 @@ class ValueCache(dict[Any, frozenset[int]]):
             self._again += text in self._aside
         if self._until <= 0:
             self._think_over()
-        return self._keeps_texts
+        return not self.rests
 
     def _think_over(self) -> None:
-        if not self._keeps_texts:
-            self._keeps_texts, self._trust = True, TRUSTED
+        if self.rests:
+            self.rests, self._trust = False, TRUSTED
             self._until = self._trust
         elif not self._aside:
             self._aside = dict(self)
@@ -130,10 +137,27 @@ class ValueCache(dict[Any, frozenset[int]]):
             self._until = self._trust
         else:
             self.clear()
-            self._keeps_texts, self._until = False, RESTED
+            self.rests, self._until = True, RESTED
 
     def look_up(self, value: Any) -> frozenset[int]:
         """What `value`, which may be a list or an object, comes to."""
         if isinstance(value, list | dict):
             return self._work_out(value)
         return self[value]
+
+    def look_up_each(self, values: Sequence[Any]) -> list[frozenset[int]]:
+        """What each of a batch of values comes to."""
+        if not self.rests or self._of_texts is None:
+            try:
+                return list(map(self.__getitem__, values))
+            except TypeError:  # a list or an object
+                return list(map(self.look_up, values))
+        texts = [value for value in values if type(value) is str]
+        found = self._of_texts(texts)
+        self._until -= len(texts)
+        if self._until <= 0:
+            self._think_over()
+        if len(texts) == len(values):
+            return found
+        rest = iter(found)
+        return [next(rest) if type(value) is str else self.look_up(value) for value in values]

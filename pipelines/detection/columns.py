@@ -4,18 +4,20 @@
 
 The **signature** of a value is the set of atoms that are true of it, and of the lazy ones that are
 open. Equal signatures are one object, so that tuples of them are compared by identity; a value's
-signature is worked out once (`cache`).
+signature is worked out once (`cache`). Texts that never come again are worked out many at a time.
 """
 
 from collections import defaultdict
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from ipaddress import IPv4Address, IPv6Address
+from itertools import compress
 from typing import Any
 
 from tocsin.pipelines.detection.cache import MISSING
 from tocsin.pipelines.detection.expressions import ExpressionFilter, is_filterable
 from tocsin.pipelines.detection.forms import Atom, is_exact
 from tocsin.pipelines.detection.ir import (
+    Contains,
     Equals,
     Exists,
     InNetwork,
@@ -26,15 +28,18 @@ from tocsin.pipelines.detection.ir import (
     Reference,
 )
 from tocsin.pipelines.detection.literals import (
+    BETWEEN,
     END,
     START,
     LiteralSearch,
+    TooManyError,
     holds_marks,
+    marked,
     needles_of,
 )
 from tocsin.pipelines.detection.patterns import canonical_text
 from tocsin.pipelines.detection.reference import address_of, elements, satisfies, text_of
-from tocsin.schemas.values import canonical, clean, fold
+from tocsin.schemas.values import canonical, clean, fold, is_number
 
 Signature = frozenset[int]
 
@@ -51,6 +56,7 @@ class Column:
         absent: set[int] = set()
         present: set[int] = set()
         null: set[int] = set()
+        texts: set[int] = set()
         booleans: dict[bool, set[int]] = {True: set(), False: set()}
         exact: dict[str, set[int]] = defaultdict(set)
         self._networks = _Networks()
@@ -71,6 +77,8 @@ class Column:
                         self._networks.add(network, number)
                     case Reference():
                         present.add(number)
+                    case Contains("", cased=False):
+                        texts.add(number)
                     case Equals(text) if is_exact(predicate):
                         exact[str(canonical(text))].add(number)
                     case _:
@@ -87,9 +95,11 @@ class Column:
                             self._open.add(number)
         self._booleans = {truth: frozenset(found) for truth, found in booleans.items()}
         self._exact = {text: frozenset(found) for text, found in exact.items()}
+        self._has_numbers = any(map(is_number, exact))
         self._absent = frozenset(absent | null)
         self._present = frozenset(present)
         self._null = frozenset(null)
+        self._of_any_text = frozenset(present | texts | self._open)
         self._search = LiteralSearch(tuple(needles))
         self._questions = [[question for question, _ in asked] for asked in needles.values()]
         self._unsure = [
@@ -102,6 +112,7 @@ class Column:
         self._expressions = ExpressionFilter(tuple(expressions))
         self._expression_atoms = tuple(expressions.values())
         self._known: dict[_Found, Signature] = {}
+        self._apart = 0
 
     def signature(self, value: Any) -> Signature:
         """The atoms that are true of a field's `value`, which may be `MISSING`."""
@@ -129,11 +140,55 @@ class Column:
     def _of_text(self, text: str, value: Any) -> Signature:
         """The signature of a string or number `value`, which is compared as `text`."""
         folded = fold(text)
-        exact = self._exact.get(canonical_text(folded), NOTHING) if self._exact else NOTHING
-        hits = self._search.find(f"{START}{folded}{END}")
-        found = exact, hits, self._expressions.find(text)
+        exact = canonical_text(folded) if self._has_numbers else folded
+        hits = self._search.find(marked(folded))
+        found = self._exact.get(exact, NOTHING), hits, self._expressions.find(text)
         if not self._is_plain or START in folded or END in folded:
             return self._confirmed(value, folded, found)
+        return self._of_found(found)
+
+    def signatures(self, texts: Sequence[str]) -> list[Signature]:
+        """The signature of each of `texts`; of many, sooner than one by one."""
+        self._apart -= 1
+        if not texts or self._apart >= 0 or not self._is_plain or self._has_numbers:
+            return list(map(self.signature, texts))
+        joined = BETWEEN.join(texts)
+        marks = joined.count(START) + joined.count(END)
+        if joined.isascii() and marks == 2 * len(texts) - 2:
+            return self._of_ordinary(texts, joined)
+        ordinary = [text.isascii() and not holds_marks(text) for text in texts]
+        chosen = list(compress(texts, ordinary))
+        found = iter(self._of_ordinary(chosen, BETWEEN.join(chosen)) if chosen else ())
+        return [
+            next(found) if is_ordinary else self.signature(text)
+            for text, is_ordinary in zip(texts, ordinary, strict=True)
+        ]
+
+    def _of_ordinary(self, texts: Sequence[str], joined: str) -> list[Signature]:
+        """The signatures of ASCII texts without marks."""
+        folded = joined.lower()
+        try:
+            hits = self._search.find_in_each(texts, folded)
+            expressions = self._expressions.find_in_each(texts, joined)
+        except TooManyError:
+            self._apart = APART
+            return list(map(self.signature, texts))
+        exact = self._exact_in(folded.split(BETWEEN)) if self._exact else {}
+        signatures = [self._of_found((NOTHING, NOTHING, NOTHING))] * len(texts)
+        for place in {*exact, *hits, *expressions}:
+            equal, held = exact.get(place, NOTHING), hits.get(place, NOTHING)
+            matched = expressions.get(place, NOTHING)
+            signatures[place] = self._of_found((equal, held, matched))
+        return signatures
+
+    def _exact_in(self, texts: Sequence[str]) -> Mapping[int, Signature]:
+        known = self._exact
+        if known.keys().isdisjoint(texts):
+            return {}
+        return {place: known[text] for place, text in enumerate(texts) if text in known}
+
+    def _of_found(self, found: "_Found") -> Signature:
+        """What was found in a text where that is sure."""
         known = self._known.get(found)
         if known is None:
             if len(self._known) > MAX_KNOWN:
@@ -153,13 +208,15 @@ class Column:
 
     def _together(self, found: "_Found") -> Signature:
         exact, hits, expressions = found
-        return self._present.union(
-            self._open,
+        return self._of_any_text.union(
             exact,
             *[self._sure[hit] for hit in hits],
             [self._expression_atoms[each] for each in expressions],
         )
 
+
+APART = 16
+"""Batches of texts told one by one after one that held too many needles."""
 
 MAX_KNOWN = 50_000
 """Signatures that a column keeps by what was found in a text."""

@@ -9,7 +9,7 @@ or a tuple of signatures).
 """
 
 from collections import defaultdict
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from operator import getitem
@@ -28,6 +28,9 @@ from tocsin.schemas.events import Event
 MAX_PLANS = 2048
 """Classes that have a plan at one time. All public rules know some hundred; an attacker who could
 name more by mixing the values of class fields costs their making, no memory."""
+
+MANY = 8
+"""Events of a class from which it is faster to look up column by column than event by event."""
 
 ELSEWHERE: Signature = frozenset((-1,))
 """The signature of a missing field where another target comes after it."""
@@ -48,6 +51,26 @@ class Lookups:
         """The signatures of an event that may hold lists and objects."""
         values = map(event.get, self.names, self.missing)
         return tuple(map(ValueCache.look_up, self.caches, values))
+
+    def keys(self, events: Sequence[Event]) -> list[Key]:
+        """The signatures of each of some events."""
+        if not self.names:
+            return [()] * len(events)
+        if len(events) >= MANY:
+            columns = (
+                cache.look_up_each([event.get(name, MISSING) for event in events])
+                for name, cache in zip(self.names, self.caches, strict=True)
+            )
+            return list(zip(*columns, strict=True))
+        keys = []
+        for event in events:
+            try:
+                values = map(event.get, self.names, self.missing)
+                key = tuple(map(getitem, self.caches, values))
+            except TypeError:  # a list or an object, which is no key of a cache
+                key = self.key(event)
+            keys.append(key)
+        return keys
 
 
 Outcome = TypeVar("Outcome")
@@ -187,28 +210,30 @@ class Matcher:
         self, events: Sequence[Event], lines: Sequence[bytes] | None
     ) -> dict[int, tuple[Running, Proposals]]:
         """The plan and the proposals of each event that has any, by its index."""
-        classes, running = self.classes, self._running
         proposed: dict[int, tuple[Running, Proposals]] = {}
         searched: dict[Keywords, list[int]] = defaultdict(list)
-        for index, event in enumerate(events):
-            get = event.get
-            try:
-                key = tuple(map(getitem, classes.caches, map(get, classes.names, classes.missing)))
-                plan = running.get(key) or self.plan_of(key)
-                columns = plan.watched
-                key = tuple(map(getitem, columns.caches, map(get, columns.names, columns.missing)))
-            except TypeError:  # a list or an object, which is no key of a cache
-                plan, key = self._looked_up(event)
-            proposals = plan.proposals[key]
-            if proposals:
-                proposed[index] = plan, proposals
+        for plan, indices in self._by_plan(events).items():
+            keys = plan.watched.keys([events[index] for index in indices])
+            for index, proposals in zip(
+                indices, map(plan.proposals.__getitem__, keys), strict=True
+            ):
+                if proposals:
+                    proposed[index] = plan, proposals
             if plan.keywords is not None:
-                searched[plan.keywords].append(index)
+                searched[plan.keywords] += indices
         for keywords, indices in searched.items():
             for index, found in keywords.found_in(events, lines, indices):
                 plan, key = self._looked_up(events[index])
                 proposed[index] = plan, plan.proposals.judge(key, found)
         return proposed
+
+    def _by_plan(self, events: Sequence[Event]) -> Mapping[Running, list[int]]:
+        """The indices of the events by the plan of their class."""
+        running = self._running
+        found: dict[Running, list[int]] = defaultdict(list)
+        for index, key in enumerate(self.classes.keys(events)):
+            found[running.get(key) or self.plan_of(key)].append(index)
+        return found
 
     def _looked_up(self, event: Event) -> tuple[Running, Key]:
         """The plan and the signatures of any event."""
@@ -263,7 +288,7 @@ class Matcher:
             if column is None:
                 column = self._columns[atoms] = Column(self.planner.atoms(atoms))
             work_out = column.signature if last else _or_elsewhere(column.signature)
-            known = self._caches[atoms, last] = ValueCache(work_out, self.memory)
+            known = self._caches[atoms, last] = ValueCache(work_out, self.memory, column.signatures)
         return known
 
     def _source_text(self, plan: Plan) -> Keywords | None:

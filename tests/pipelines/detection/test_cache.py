@@ -77,3 +77,25 @@ def test_a_spent_budget_empties_all_caches(small):
     assert memory.evicted > 0
     memory.empty()
     assert (len(first), len(second)) == (0, 0)
+
+
+def test_texts_that_are_not_kept_are_worked_out_together(small):
+    """What else there is in a batch is looked up; after a while all of it is again."""
+    together = []
+
+    def of_texts(texts):
+        together.append(list(texts))
+        return list(map(parity, texts))
+
+    values = ValueCache(parity, Memory(1 << 20), of_texts)
+    for number in range(8 + 4):
+        values[f"text {number}"]
+
+    batch = ["x", None, ["list"], "yy", MISSING]
+    assert values.rests
+    for _ in range(8):
+        assert values.look_up_each(batch) == list(map(parity, batch))
+    assert together == [["x", "yy"]] * 8
+    assert not values.rests
+    assert values.look_up_each(batch) == list(map(parity, batch))
+    assert len(together) == 8

@@ -17,6 +17,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from tocsin.pipelines.detection import (
+    cache,
     expressions,
     ir,
     literals,
@@ -267,6 +268,24 @@ def test_a_census_changes_nothing(generated, batch):
         detector = compile_rules(ruleset)
 
         for _ in range(6):
+            assert told(detector.match(batch)) == expected
+
+
+@settings(max_examples=5_000 if LONG else 200)
+@given(rule_sets, st.lists(events, min_size=1, max_size=6))
+def test_texts_that_never_come_again_are_told_together_what_they_are(generated, batch):
+    """Here no cache keeps any text after the first ones."""
+    ruleset = RuleSet(tuple(generated))
+    expected = judged(ruleset, batch)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(cache, "TRUSTED", 1)
+        patch.setattr(cache, "TRIED", 1)
+        patch.setattr(cache, "WORTH", 2)
+        patch.setattr(match, "MANY", 1)
+        patch.setattr(expressions, "PAYS", 0)
+        detector = compile_rules(ruleset)
+
+        for _ in range(4):
             assert told(detector.match(batch)) == expected
 
 

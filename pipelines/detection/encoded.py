@@ -24,6 +24,7 @@ from tocsin.schemas.arrow import to_events
 
 Numbers = npt.NDArray[np.int64]
 Codes = npt.NDArray[np.int32]
+Marks = npt.NDArray[np.bool_]
 
 LONG = 256
 """Mean length in bytes from which on texts are taken one by one."""
@@ -59,36 +60,65 @@ class Coded:
         self._array = array
         self._is_dictionary = isinstance(array, pa.DictionaryArray)
         self._values: pa.Array = array.dictionary if self._is_dictionary else array
+        self._listed: list[Any] | None = None
 
     @cached_property
     def _codes(self) -> Codes:
-        count = len(self._values)
-        if self._is_dictionary:
-            codes = self._array.indices
-            codes = codes.fill_null(count) if codes.null_count else codes
-            found: Codes = codes.to_numpy().astype(np.int32, copy=False)
-            return found
-        found = np.arange(count, dtype=np.int32)
-        if self._array.null_count:
-            found[self._array.is_null().to_numpy(zero_copy_only=False)] = count
+        """For each row the place of its value; any number where it has none."""
+        if not self._is_dictionary:
+            return np.arange(len(self._values), dtype=np.int32)
+        indices = self._array.indices
+        if indices.null_count:
+            bare = [None, indices.buffers()[1]]
+            indices = pa.Array.from_buffers(indices.type, len(indices), bare, 0, indices.offset)
+        found: Codes = indices.to_numpy()
         return found
+
+    @cached_property
+    def _there(self) -> Marks | None:
+        """Which rows have a value; None if all have."""
+        if not self._array.null_count:
+            return None
+        bits = np.frombuffer(self._array.buffers()[0], np.uint8)
+        end = self._array.offset + len(self._array)
+        marks = np.unpackbits(bits, count=end, bitorder="little")[self._array.offset :]
+        return marks.view(np.bool_)
+
+    def _present(self, rows: Numbers) -> Numbers:
+        """Those of some rows that have a value."""
+        return rows if self._there is None else rows[self._there[rows]]
 
     def signed(self, cache: ValueCache, rows: Numbers) -> Signed:
         """The signatures by `cache` of the values in some rows."""
-        codes, missing = self._codes[rows], len(self._values)
-        used = _distinct(codes, missing + 1)
-        there = used[:-1] if used[-1] == missing else used
-        values: list[Any] = _python(self._values.take(there))
-        values += [MISSING] * (len(used) - len(there))
+        present = self._present(rows)
+        if not len(present):
+            return Signed(None, [cache[MISSING]])
+        codes = self._codes[present]
+        used = _distinct(codes, len(self._values))
+        signatures = list(map(cache.__getitem__, self._values_at(used)))
+        if len(present) < len(rows):
+            signatures.append(cache[MISSING])
         numbers: dict[Signature, int] = {}
-        places = [
-            numbers.setdefault(found, len(numbers)) for found in map(cache.__getitem__, values)
-        ]
+        places = [numbers.setdefault(each, len(numbers)) for each in signatures]
         if len(numbers) == 1:
-            return Signed(None, list(numbers))
-        by_code = np.empty(missing + 1, np.int64)
-        by_code[used] = places
-        return Signed(by_code[codes], list(numbers))
+            return Signed(None, signatures[:1])
+        by_code = np.empty(len(self._values), np.int64)
+        by_code[used] = places[: len(used)]
+        found = by_code[codes]
+        if self._there is not None and len(present) < len(rows):
+            found, some = np.full(len(rows), places[-1], np.int64), found
+            found[self._there[rows]] = some
+        return Signed(found, list(numbers))
+
+    def _values_at(self, places: Numbers) -> list[Any]:
+        """The values at some places."""
+        if self._listed is None:
+            if len(places) * 4 < len(self._values):
+                return _python(self._values.take(places))
+            self._listed = _python(self._values)
+        if len(places) == len(self._values):
+            return self._listed
+        return [self._listed[place] for place in places.tolist()]
 
     def at(self, rows: Numbers) -> list[Any]:
         """The values in some rows, `MISSING` where there is none."""
@@ -106,9 +136,8 @@ class Coded:
             return {}
         used: Numbers | None = None
         if 2 * sum(map(len, wanted.values())) < len(self._array):
-            rows = np.concatenate(list(wanted.values()))
-            used = _distinct(self._codes[rows], len(values) + 1)
-            used = used[used < len(values)]
+            rows = self._present(np.concatenate(list(wanted.values())))
+            used = _distinct(self._codes[rows], len(values))
             values = values.take(used)
         places: dict[Owner, list[int]] = defaultdict(list)
         for place, owners in texts_with(find, values):
@@ -116,7 +145,7 @@ class Coded:
                 places[owner].append(place)
         found: dict[Owner, Numbers] = {}
         for owner in places.keys() & wanted.keys():
-            rows, codes = wanted[owner], np.asarray(places[owner])
+            rows, codes = self._present(wanted[owner]), np.asarray(places[owner])
             found[owner] = rows[np.isin(self._codes[rows], codes if used is None else used[codes])]
         return found
 

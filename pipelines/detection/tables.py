@@ -162,7 +162,7 @@ class _TableMatcher:
 
 def _fields(rule: DetectionRule) -> set[str] | None:
     """What settles whether a finding of the rule stands; None if all fields may."""
-    names = {"@timestamp"}
+    names = {"@timestamp"} if rule.exceptions else set[str]()
     for node in (rule.condition, *(each.condition for each in rule.exceptions)):
         for leaf in leaves(node):
             if not isinstance(leaf, Item):

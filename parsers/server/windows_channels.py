@@ -46,7 +46,7 @@ def _context(event: Event, value: Any) -> None:
     """PowerShell's context, one `name = value` a line (4103, 800)."""
     if not isinstance(value, str):
         return
-    for name, content in filter(None, map(_context_of, value.splitlines())):
+    for name, content in filter(None, map(_context_of, value.split("\n"))):
         _CONTEXT[name](event, content)
 
 

@@ -158,11 +158,14 @@ def depth_exceeds(document: Any, limit: int) -> bool:
     The garbage collector tracks whatever holds an object or a list, so that mere scalars, which
     most events are made of, need not be looked through.
     """
-    layer = [document] if is_tracked(document) else []
+    layer = [document]
     for _ in range(limit - 1):
-        if not layer:
+        inner: list[Any] = []
+        for node in layer:
+            inner += filter(is_tracked, _children(node))
+        if not inner:
             return False
-        layer = [child for node in layer for child in filter(is_tracked, _children(node))]
+        layer = inner
     return any(isinstance(child, dict | list) for node in layer for child in _children(node))
 
 

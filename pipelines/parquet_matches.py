@@ -6,24 +6,34 @@ Keywords look through texts as they are stored (`parquet_pages`) where nothing e
 """
 
 from collections import Counter
-from collections.abc import Iterator, Sequence
-from collections.abc import Set as AbstractSet
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
-from typing import BinaryIO
+from typing import BinaryIO, NamedTuple
 
 import pyarrow as pa
 import pyarrow.parquet as pq
 
 from tocsin.pipelines.connectors.files import ReadError
 from tocsin.pipelines.detection.detector import Detector
-from tocsin.pipelines.detection.encoded import LONG, Find, Owner
+from tocsin.pipelines.detection.encoded import LONG
 from tocsin.pipelines.detection.rules import DetectionRule
 from tocsin.pipelines.detection.tables import match_rows
-from tocsin.pipelines.parquet_pages import UnsupportedChunkError, stored_texts
+from tocsin.pipelines.parquet_pages import Texts, UnsupportedChunkError, stored_texts
 from tocsin.schemas.arrow import REMAINDER
 
 _TEXTS = (pa.string(), pa.large_string())
 _ENCODINGS = {"PLAIN", "RLE", "BIT_PACKED", "PLAIN_DICTIONARY", "RLE_DICTIONARY"}
+
+
+class _Stored(NamedTuple):
+    """How a column of texts is stored.
+
+    `repeats`: it may be read as a dictionary, of which Arrow makes none of some encodings. Texts
+    that are short as they are stored are so where they repeat.
+    """
+
+    repeats: bool
+    is_nullable: bool
 
 
 def match_parquet(path: Path, detector: Detector) -> Iterator[tuple[int, DetectionRule]]:
@@ -37,13 +47,13 @@ def match_parquet(path: Path, detector: Detector) -> Iterator[tuple[int, Detecti
         with pq.ParquetFile(path) as file:
             metadata = file.metadata
             texts = _texts(metadata, file.schema_arrow)
-        repeating = [name for name, repeats in texts.items() if repeats]
+        repeating = [name for name, stored in texts.items() if stored.repeats]
         with (
             path.open("rb") as stream,
             pq.ParquetFile(path, metadata=metadata, read_dictionary=repeating) as file,
         ):
             for number in range(metadata.num_row_groups):
-                rows = _RowGroup(file, stream, number, texts.keys())
+                rows = _RowGroup(file, stream, number, texts)
                 for row, rule in match_rows(detector, rows):
                     yield first + row, rule
                 first += rows.count
@@ -55,7 +65,11 @@ def match_parquet(path: Path, detector: Detector) -> Iterator[tuple[int, Detecti
 
 class _RowGroup:
     def __init__(
-        self, file: pq.ParquetFile, stream: BinaryIO, number: int, texts: AbstractSet[str]
+        self,
+        file: pq.ParquetFile,
+        stream: BinaryIO,
+        number: int,
+        texts: Mapping[str, _Stored],
     ) -> None:
         self._file = file
         self._stream = stream
@@ -74,15 +88,16 @@ class _RowGroup:
             raise pa.ArrowInvalid(reason)
         return table
 
-    def search(self, name: str, find: Find[Owner]) -> list[tuple[AbstractSet[Owner], range]] | None:
+    def visit(self, name: str, look_at: Callable[[Texts], object]) -> bool:
         if name not in self._texts:
-            return None
+            return False
+        is_nullable = self._texts[name].is_nullable
         try:
-            pages = stored_texts(self._stream, self._chunks[name])
-            found = [(find(page.data), page.rows) for page in pages]
+            for texts in stored_texts(self._stream, self._chunks[name], is_nullable=is_nullable):
+                look_at(texts)
         except UnsupportedChunkError:
-            return None
-        return [(owners, rows) for owners, rows in found if owners]
+            return False
+        return True
 
 
 def _chunks(group: pq.RowGroupMetaData) -> Iterator[pq.ColumnChunkMetaData]:
@@ -98,12 +113,10 @@ def _is_empty(chunk: pq.ColumnChunkMetaData) -> bool:
     )
 
 
-def _texts(metadata: pq.FileMetaData, schema: pa.Schema) -> dict[str, bool]:
-    """The columns of texts, each with whether to read it as a dictionary.
+def _texts(metadata: pq.FileMetaData, schema: pa.Schema) -> dict[str, _Stored]:
+    """The columns of texts, as they are stored.
 
-    Texts that are short as they are stored are so where they repeat. Arrow makes no dictionary of
-    some encodings. A column within a structure may have the path of another one, of which then
-    none is told.
+    A column within a structure may have the path of another one, of which then none is told.
     """
     sizes: Counter[str] = Counter()
     others: set[str] = set()
@@ -112,8 +125,16 @@ def _texts(metadata: pq.FileMetaData, schema: pa.Schema) -> dict[str, bool]:
             sizes[chunk.path_in_schema] += chunk.total_uncompressed_size
             if not _ENCODINGS.issuperset(chunk.encodings):
                 others.add(chunk.path_in_schema)
-    long = {name for name, size in sizes.items() if size >= LONG * metadata.num_rows}
-    paths = Counter(metadata.schema.column(place).path for place in range(metadata.num_columns))
-    plain = {REMAINDER, *others, *long}
-    names = (field.name for field in schema if field.type in _TEXTS and paths[field.name] == 1)
-    return {name: name not in plain for name in names}
+    leaves = [metadata.schema.column(place) for place in range(metadata.num_columns)]
+    paths = Counter(leaf.path for leaf in leaves)
+    names = {field.name for field in schema if field.type in _TEXTS} & paths.keys()
+    return {
+        leaf.path: _Stored(
+            repeats=sizes[leaf.path] < LONG * metadata.num_rows
+            and leaf.path not in others
+            and leaf.path != REMAINDER,
+            is_nullable=leaf.max_definition_level > 0,
+        )
+        for leaf in leaves
+        if leaf.path in names and paths[leaf.path] == 1
+    }

@@ -16,6 +16,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any, BinaryIO, NamedTuple
 
+import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 
@@ -28,7 +29,7 @@ _CODECS = {
 """By the name that Arrow has for them; what it names LZ4 are two formats."""
 
 _DATA, _DICTIONARY, _DATA_V2 = 0, 2, 3
-_PLAIN, _PLAIN_DICTIONARY, _RLE_DICTIONARY = 0, 2, 8
+_PLAIN, _PLAIN_DICTIONARY, _RLE, _RLE_DICTIONARY = 0, 2, 3, 8
 
 _TRUE, _FALSE, _BYTE, _I16, _I32, _I64, _DOUBLE, _BINARY, _STRUCT = 1, 2, 3, 4, 5, 6, 7, 8, 12
 _MAX_DEPTH = 4
@@ -38,17 +39,10 @@ class UnsupportedChunkError(Exception):
     """The chunk is stored in a way that is not known here; Arrow may read it."""
 
 
-@dataclass(frozen=True, slots=True)
-class Texts:
-    """Stored texts, and between them anything but text; `rows` are those that may have them."""
-
-    data: bytes
-    rows: range
-
-
 class _Page(NamedTuple):
-    """Where a page of texts stands in its chunk, which of its bytes come before them, its rows."""
+    """Where a page of texts stands in its chunk, after how many bytes of levels, and its rows."""
 
+    kind: int
     start: int
     end: int
     size: int
@@ -57,7 +51,40 @@ class _Page(NamedTuple):
     rows: range
 
 
-def stored_texts(file: BinaryIO, chunk: pq.ColumnChunkMetaData) -> Iterator[Texts]:
+@dataclass(frozen=True, slots=True)
+class Texts:
+    """Stored texts, and between them anything but text; `rows` are those that may have them."""
+
+    data: bytes
+    rows: range
+    _kind: int
+    _levels: bytes | None
+
+    def by_row(self) -> list[tuple[int, bytes]] | None:
+        """The rows that have a text, and it; None of a dictionary, which does not tell them.
+
+        Raises UnsupportedChunkError where the page is damaged.
+        """
+        if self._kind == _DICTIONARY:
+            return None
+        levels, start = self._levels, 0
+        if levels is not None and self._kind == _DATA:
+            start = 4 + int.from_bytes(self.data[:4], "little")
+            levels = self.data[4:start]
+        rows = list(self.rows) if levels is None else _rows_with_values(levels, self.rows)
+        texts: list[tuple[int, bytes]] = []
+        for row in rows:
+            end = start + 4 + int.from_bytes(self.data[start : start + 4], "little")
+            texts.append((row, self.data[start + 4 : end]))
+            start = end
+        if start != len(self.data):
+            raise UnsupportedChunkError("texts do not fill their page")
+        return texts
+
+
+def stored_texts(
+    file: BinaryIO, chunk: pq.ColumnChunkMetaData, *, is_nullable: bool
+) -> Iterator[Texts]:
     """The texts of a chunk of a flat column of texts, page by page.
 
     Raises UnsupportedChunkError, before or between pages, where the chunk is to be read by Arrow.
@@ -69,12 +96,15 @@ def stored_texts(file: BinaryIO, chunk: pq.ColumnChunkMetaData) -> Iterator[Text
     codec = _CODECS[chunk.compression]
     data = _bytes_of(file, chunk)
     view = memoryview(data)
-    for page in _pages(data, chunk.num_values):
-        stored = view[page.start + page.levels : page.end]
+    for page in _pages(data, chunk.num_values, is_nullable):
+        start = page.start + page.levels
+        levels = data[page.start : start] if is_nullable else None
+        stored = view[start : page.end]
         if codec is None or not page.is_compressed:
-            yield Texts(bytes(stored), page.rows)
+            texts = bytes(stored)
         else:
-            yield Texts(_decompressed(stored, codec, page.size - page.levels), page.rows)
+            texts = _decompressed(stored, codec, page.size - page.levels)
+        yield Texts(texts, page.rows, page.kind, levels)
 
 
 def _decompressed(stored: memoryview, codec: str, size: int) -> bytes:
@@ -99,7 +129,7 @@ def _bytes_of(file: BinaryIO, chunk: pq.ColumnChunkMetaData) -> bytes:
     return file.read(size)
 
 
-def _pages(data: bytes, values: int) -> list[_Page]:
+def _pages(data: bytes, values: int, is_nullable: bool) -> list[_Page]:
     """The pages of a chunk of so many values, nulls included, that hold texts."""
     found: list[_Page] = []
     place = row = coded = 0
@@ -114,14 +144,14 @@ def _pages(data: bytes, values: int) -> list[_Page]:
             if found or row or _number(_struct(header, 7), 2) not in (_PLAIN, _PLAIN_DICTIONARY):
                 raise UnsupportedChunkError("a dictionary of another kind")
             has_dictionary = True
-            found.append(_Page(place, end, size, 0, True, range(0)))
+            found.append(_Page(kind, place, end, size, 0, True, range(0)))
         elif kind in (_DATA, _DATA_V2):
-            count, encoding, levels, is_compressed = _data_page(header, kind)
+            count, encoding, levels, is_compressed = _data_page(header, kind, is_nullable)
             if encoding == _PLAIN:
                 if levels > min(size, stored):
                     raise UnsupportedChunkError("levels are longer than their page")
                 rows = range(row, row + count)
-                found.append(_Page(place, end, size, levels, is_compressed, rows))
+                found.append(_Page(kind, place, end, size, levels, is_compressed, rows))
             elif encoding in (_PLAIN_DICTIONARY, _RLE_DICTIONARY) and has_dictionary:
                 coded = row + count
             else:
@@ -137,14 +167,44 @@ def _pages(data: bytes, values: int) -> list[_Page]:
     return found
 
 
-def _data_page(header: dict[int, Any], kind: int) -> tuple[int, int, int, bool]:
+def _data_page(header: dict[int, Any], kind: int, is_nullable: bool) -> tuple[int, int, int, bool]:
     """Of a data page its values, nulls included, encoding, bytes of levels ahead, compression."""
     if kind == _DATA:
         old = _struct(header, 5)
+        if is_nullable and _number(old, 3) != _RLE:
+            raise UnsupportedChunkError("levels in another encoding")
         return _number(old, 1), _number(old, 2), 0, True
     new = _struct(header, 8)
-    levels = _number(new, 5) + _number(new, 6)
-    return _number(new, 1), _number(new, 4), levels, new.get(7) is not False
+    if _number(new, 6):
+        raise UnsupportedChunkError("levels of repetition in a flat column")
+    return _number(new, 1), _number(new, 4), _number(new, 5), new.get(7) is not False
+
+
+def _rows_with_values(levels: bytes, rows: range) -> list[int]:
+    """Those of some rows that have a value, by levels of 0 and 1 in the encoding RLE."""
+    try:
+        return _rows_of_level_one(levels, rows)
+    except IndexError:
+        raise UnsupportedChunkError("levels are cut off") from None
+
+
+def _rows_of_level_one(levels: bytes, rows: range) -> list[int]:
+    found: list[int] = []
+    place, first = 0, rows.start
+    while first < rows.stop:
+        header, place = _varint(levels, place)
+        if header & 1:
+            packed = np.frombuffer(levels[place : place + (header >> 1)], np.uint8)
+            place += header >> 1
+            marks = np.unpackbits(packed, bitorder="little")[: rows.stop - first]
+            found += (first + np.flatnonzero(marks)).tolist()
+            first += len(marks)
+        else:
+            after = min(first + (header >> 1), rows.stop)
+            if levels[place]:
+                found += range(first, after)
+            place, first = place + 1, after
+    return found
 
 
 def _number(fields: dict[int, Any], field: int) -> int:

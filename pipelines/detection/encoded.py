@@ -11,7 +11,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from collections.abc import Set as AbstractSet
 from dataclasses import dataclass
 from functools import cached_property
-from typing import Any, TypeVar
+from typing import Any, Generic, TypeVar
 
 import numpy as np
 import numpy.typing as npt
@@ -40,6 +40,16 @@ Find = Callable[[bytes], AbstractSet[Owner]]
 
 Wanted = Mapping[Owner, Numbers]
 """The rows in which to look for each."""
+
+
+@dataclass(frozen=True, slots=True)
+class Held(Generic[Owner]):
+    """A value in which something was found for somebody, and the rows that have it."""
+
+    owner: Owner
+    value: Any
+    rows: Numbers
+
 
 _SCAN = 1 << 16
 """Bytes of texts that are searched at a time; if anything is found, each is searched."""
@@ -126,28 +136,32 @@ class Coded:
         values = _python(array.dictionary_decode() if self._is_dictionary else array)
         return [MISSING if value is None else value for value in values]
 
-    def rows_with(self, find: Find[Owner], wanted: Wanted[Owner]) -> dict[Owner, Numbers]:
-        """For whom something was found in the values of the rows wanted, and in which rows.
+    def holding(self, find: Find[Owner], wanted: Wanted[Owner]) -> Iterator[Held[Owner]]:
+        """The values in which something was found, in rows that are wanted by whom it is for.
 
         No integer and no boolean holds anything that is looked for.
         """
         values = self._values
         if not pa.types.is_string(values.type):
-            return {}
+            return
         used: Numbers | None = None
         if 2 * sum(map(len, wanted.values())) < len(self._array):
             rows = self._present(np.concatenate(list(wanted.values())))
             used = _distinct(self._codes[rows], len(values))
             values = values.take(used)
-        places: dict[Owner, list[int]] = defaultdict(list)
+        found: dict[Owner, list[int]] = defaultdict(list)
         for place, owners in texts_with(find, values):
-            for owner in owners:
-                places[owner].append(place)
-        found: dict[Owner, Numbers] = {}
-        for owner in places.keys() & wanted.keys():
-            rows, codes = self._present(wanted[owner]), np.asarray(places[owner])
-            found[owner] = rows[np.isin(self._codes[rows], codes if used is None else used[codes])]
-        return found
+            for owner in owners & wanted.keys():
+                found[owner].append(place)
+        for owner, places in found.items():
+            sought = np.asarray(places) if used is None else used[places]
+            rows = self._present(wanted[owner])
+            rows = rows[np.isin(self._codes[rows], sought)]
+            rows = rows[np.argsort(self._codes[rows], kind="stable")]
+            codes, starts = np.unique(self._codes[rows], return_index=True)
+            values_held = self._values_at(codes.astype(np.int64))
+            for value, first, after in zip(values_held, starts, [*starts[1:], None], strict=False):
+                yield Held(owner, value, rows[first:after])
 
 
 class Listed:
@@ -171,14 +185,15 @@ class Listed:
         """The values in some rows, `MISSING` where there is none."""
         return [self._values[row] for row in rows.tolist()]
 
-    def rows_with(self, find: Find[Owner], wanted: Wanted[Owner]) -> dict[Owner, Numbers]:
-        """For whom something was found in the values of the rows wanted, and in which rows."""
-        found: dict[Owner, Numbers] = {}
+    def holding(self, find: Find[Owner], wanted: Wanted[Owner]) -> Iterator[Held[Owner]]:
+        """The values in which something was found, in rows that are wanted by whom it is for."""
         for owner, rows in wanted.items():
-            texts = [_joined(value) for value in self.at(rows)]
+            values = self.at(rows)
+            texts = list(map(_joined, values))
             if owner in find(b"\0".join(texts)):
-                found[owner] = rows[[owner in find(text) for text in texts]]
-        return found
+                for place, text in enumerate(texts):
+                    if owner in find(text):
+                        yield Held(owner, values[place], rows[place : place + 1])
 
 
 Encoded = Coded | Listed

@@ -9,16 +9,16 @@ rows that may have it.
 """
 
 from collections import defaultdict
-from collections.abc import Collection
+from collections.abc import Collection, Iterator
 from functools import lru_cache
 from typing import TYPE_CHECKING
 
 import numpy as np
 
-from tocsin.pipelines.detection.columns import Signature
-from tocsin.pipelines.detection.encoded import Numbers, Wanted
+from tocsin.pipelines.detection.columns import NOTHING, Signature
+from tocsin.pipelines.detection.encoded import Held, Numbers, Wanted
 from tocsin.pipelines.detection.keywords import FOLDED_INTO_ASCII, Keywords, database, hits
-from tocsin.pipelines.detection.table_columns import Columns
+from tocsin.pipelines.detection.table_columns import Columns, Stretch
 
 if TYPE_CHECKING:
     import hyperscan
@@ -35,52 +35,95 @@ class KeywordPass:
         self._columns = columns
         self._names = columns.source_names(native=native)
         self._wanted = {keywords: np.sort(rows) for keywords, rows in wanted.items()}
-        self._search = Search([each for each in wanted if not each.all_pass])
 
     def signatures(self) -> dict[Keywords, dict[int, Signature]]:
         """By row the atoms that are true of it, where any is."""
         looking = {each: rows for each, rows in self._wanted.items() if not each.all_pass}
-        holding: dict[Keywords, list[Numbers]] = defaultdict(list)
-        names: dict[Keywords, set[str]] = defaultdict(set)
-        for name in sorted(self._columns.stored & self._names) if looking else ():
-            for keywords, rows in self._in_column(name, looking).items():
-                holding[keywords].append(rows)
-                names[keywords].add(name)
-        found: dict[Keywords, dict[int, Signature]] = {}
+        found = self._in_columns(looking) if looking else {}
         for keywords, rows in self._wanted.items():
             if keywords.all_pass:
-                found[keywords] = self._of_rows(keywords, rows, self._names)
-            else:
-                rest = self._columns.rest_rows_with(keywords, rows)
-                held = np.unique(np.concatenate([*holding[keywords], rest]))
-                read = names[keywords] if keywords.all_sought else self._names
-                found[keywords] = self._of_rows(keywords, held, read)
+                found[keywords] = self._of_events(keywords, rows, self._names)
+            elif not keywords.all_sought and found[keywords]:  # others stand anywhere
+                some = np.fromiter(found[keywords], np.int64)
+                found[keywords] = self._of_events(keywords, some, self._names)
         return found
 
-    def _in_column(self, name: str, looking: Wanted[Keywords]) -> Wanted[Keywords]:
-        """The rows of a column in which keywords stand."""
-        stretches = self._columns.search(name, self._search.find)
-        if stretches is not None:
-            suspected: dict[Keywords, list[Numbers]] = defaultdict(list)
-            for owners, span in stretches:
-                for keywords in owners:
-                    rows = looking[keywords]
-                    first, after = np.searchsorted(rows, (span.start, span.stop))
-                    if first < after:
-                        suspected[keywords].append(rows[first:after])
-            looking = {each: np.concatenate(found) for each, found in suspected.items()}
-        return self._columns[name].rows_with(self._search.find, looking) if looking else {}
+    def _in_columns(self, looking: Wanted[Keywords]) -> dict[Keywords, dict[int, Signature]]:
+        """What is true of rows by the values in which keywords were found."""
+        rest = self._columns.rest_names
+        found = {
+            keywords: self._of_events(keywords, self._columns.rest_rows_with(keywords, rows), rest)
+            for keywords, rows in looking.items()
+        }
+        search = Search(looking)
+        for name in sorted(self._columns.stored & self._names):
+            for held in self._held(name, search, looking):
+                keywords = held.owner
+                atoms = keywords.signature({name: held.value}, None)
+                if atoms:
+                    by_row = found[keywords]
+                    by_row.update(
+                        {row: by_row.get(row, NOTHING) | atoms for row in held.rows.tolist()}
+                    )
+        return found
 
-    def _of_rows(
+    def _held(
+        self, name: str, search: "Search", looking: Wanted[Keywords]
+    ) -> Iterator[Held[Keywords]]:
+        """The values of a column in which keywords may stand."""
+        stored = _StoredTexts(search, looking)
+        if self._columns.visit(name, stored.look_at):
+            yield from stored.held
+            looking = stored.unsettled()
+        if looking:
+            yield from self._columns[name].holding(search.find, looking)
+
+    def _of_events(
         self, keywords: Keywords, rows: Numbers, names: Collection[str]
     ) -> dict[int, Signature]:
-        """What is true of each of some rows of whose columns all that matter are `names`."""
+        """What is true of each of some rows of whose fields all that matter are `names`."""
         if not len(rows):
             return {}
         self._columns.prepare(names)
-        events = self._columns.events(rows, {*names, *self._columns.rest_names})
+        events = self._columns.events(rows, names)
         found = zip(rows.tolist(), (keywords.signature(each, None) for each in events), strict=True)
         return {row: atoms for row, atoms in found if atoms}
+
+
+class _StoredTexts:
+    """What is found in a column as it is stored; where rows are not told, what is left to do."""
+
+    def __init__(self, search: "Search", looking: Wanted[Keywords]) -> None:
+        self.held: list[Held[Keywords]] = []
+        self._find = search.find
+        self._looking = looking
+        self._unsettled: dict[Keywords, list[Numbers]] = defaultdict(list)
+
+    def look_at(self, stretch: Stretch) -> None:
+        """Look at some texts, and row by row if somebody looks for what is found in them there."""
+        inside: dict[Keywords, Numbers] = {}
+        for keywords in self._find(stretch.data):
+            rows = self._looking[keywords]
+            first, after = np.searchsorted(rows, (stretch.rows.start, stretch.rows.stop))
+            if first < after:
+                inside[keywords] = rows[first:after]
+        if not inside:
+            return
+        texts = stretch.by_row()
+        if texts is None:
+            for keywords, rows in inside.items():
+                self._unsettled[keywords].append(rows)
+            return
+        by_row = dict(texts)
+        for keywords, rows in inside.items():
+            for row in rows.tolist():
+                text = by_row.get(row)
+                if text is not None and keywords in self._find(text):
+                    self.held.append(Held(keywords, text.decode(errors="replace"), np.array([row])))
+
+    def unsettled(self) -> dict[Keywords, Numbers]:
+        """The rows of which the column has to be read."""
+        return {each: np.unique(np.concatenate(rows)) for each, rows in self._unsettled.items()}
 
 
 class Search:

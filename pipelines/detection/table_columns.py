@@ -7,8 +7,7 @@ Columns are named as the fields of events are; null says that an event has no su
 remainder says of a row counts, as in `arrow.to_events`; there a null is a value.
 """
 
-from collections.abc import Iterable, Sequence
-from collections.abc import Set as AbstractSet
+from collections.abc import Callable, Iterable, Sequence
 from typing import Any, Protocol
 
 import numpy as np
@@ -18,10 +17,8 @@ import pyarrow as pa
 from tocsin.pipelines.detection.cache import MISSING
 from tocsin.pipelines.detection.encoded import (
     Encoded,
-    Find,
     Listed,
     Numbers,
-    Owner,
     encoded,
     texts_with,
 )
@@ -31,6 +28,21 @@ from tocsin.schemas.arrow import REMAINDER
 from tocsin.schemas.events import Event
 
 _CODED = ({str}, {int}, {bool})
+
+
+class Stretch(Protocol):
+    """Texts of a column as they are stored; between them stands no text."""
+
+    @property
+    def data(self) -> bytes:
+        """The texts in UTF-8, each of them whole."""
+
+    @property
+    def rows(self) -> range:
+        """The rows that may have them."""
+
+    def by_row(self) -> Iterable[tuple[int, bytes]] | None:
+        """The rows that have a text, and it; None where that is not known."""
 
 
 class Rows(Protocol):
@@ -47,12 +59,10 @@ class Rows(Protocol):
     def read(self, names: Sequence[str]) -> pa.Table:
         """The columns of these names, maybe among others; each is asked for once."""
 
-    def search(
-        self, name: str, find: Find[Owner]
-    ) -> Iterable[tuple[AbstractSet[Owner], range]] | None:
-        """For whom something was found in stretches of a column, and the rows that may have it.
+    def visit(self, name: str, look_at: Callable[[Stretch], object]) -> bool:
+        """Show `look_at` a column's texts as they are stored, without reading the column.
 
-        That is done without reading the column. None where it has to be read.
+        False where that cannot be done, or not to the end; then the column has to be read.
         """
 
 
@@ -126,13 +136,11 @@ class Columns:
             name for name in self.names if name == "event.original" or is_source(name, native)
         )
 
-    def search(
-        self, name: str, find: Find[Owner]
-    ) -> Iterable[tuple[AbstractSet[Owner], range]] | None:
-        """As of `Rows`; None also where the column is there already."""
+    def visit(self, name: str, look_at: Callable[[Stretch], object]) -> bool:
+        """As of `Rows`; False also where the column is there already."""
         if name in self._encoded or name in self._read:
-            return None
-        return self._rows.search(name, find)
+            return False
+        return self._rows.visit(name, look_at)
 
     def rest_rows_with(self, keywords: Keywords, rows: Numbers) -> Numbers:
         """Those of some rows, in order, in what is not stored of which keywords may stand."""

@@ -45,9 +45,9 @@ class TableRows:
         """The columns of these names."""
         return self._table.select(names)
 
-    def search(self, name: str, find: object) -> None:  # noqa: ARG002 - as others may
-        """The columns are there already."""
-        return
+    def visit(self, name: str, look_at: object) -> bool:  # noqa: ARG002 - as others may
+        """Nothing: the columns are there already."""
+        return False
 
 
 def match_table(detector: Detector, table: pa.Table) -> list[tuple[int, DetectionRule]]:

@@ -38,8 +38,8 @@ def chunk_of(file: bytes) -> pq.ColumnChunkMetaData:
     return pq.ParquetFile(io.BytesIO(file)).metadata.row_group(0).column(0)
 
 
-def pages_of(file: bytes) -> list[Texts]:
-    return list(stored_texts(io.BytesIO(file), chunk_of(file)))
+def pages_of(file: bytes, *, is_nullable: bool = True) -> list[Texts]:
+    return list(stored_texts(io.BytesIO(file), chunk_of(file), is_nullable=is_nullable))
 
 
 @settings(max_examples=400)
@@ -54,6 +54,48 @@ def test_each_text_stands_in_a_page_of_its_row(
         if text is not None:
             stored = len(text.encode()).to_bytes(4, "little") + text.encode()
             assert any(row in page.rows and stored in page.data for page in pages), text
+
+
+@settings(max_examples=400)
+@given(texts, OPTIONS)
+def test_a_page_of_texts_tells_which_row_has_which(
+    values: list[str | None], options: dict[str, Any]
+) -> None:
+    """All that are not null, in order."""
+    options["use_dictionary"] = False
+    pages = pages_of(written(values, pa.string(), **options))
+
+    found = [each for page in pages for each in page.by_row() or ()]
+    assert found == [(row, text.encode()) for row, text in enumerate(values) if text is not None]
+
+
+def test_a_column_that_has_no_nulls_has_no_levels() -> None:
+    """As its schema says that it must have a value."""
+    file = io.BytesIO()
+    schema = pa.schema([pa.field("F", pa.string(), nullable=False)])
+    table = pa.table({"F": ["a", "bb"]}, schema)
+    pq.write_table(table, file, use_dictionary=False, compression="none")
+
+    (page,) = pages_of(file.getvalue(), is_nullable=False)
+    assert page.data == b"\1\0\0\0a\2\0\0\0bb"
+    assert page.by_row() == [(0, b"a"), (1, b"bb")]
+
+
+def test_a_dictionary_does_not_tell_which_row_has_which() -> None:
+    """The indices would, which are not read."""
+    (page,) = pages_of(written(["a", "b", "a"], pa.string()))
+
+    assert page.rows == range(3)
+    assert page.by_row() is None
+
+
+def test_many_nulls_and_values_in_turns_are_told_apart() -> None:
+    """Levels are runs of one level, and packed bits where it changes often."""
+    values = [None] * 100 + ["x"] * 100 + ["y", None, "z"] * 50
+    (page,) = pages_of(written(values, pa.string(), use_dictionary=False))
+
+    present = [*range(100, 200), *(200 + row for row in range(150) if row % 3 != 1)]
+    assert [row for row, _ in page.by_row() or ()] == present
 
 
 def test_a_page_tells_the_rows_that_may_have_its_texts() -> None:
@@ -103,10 +145,11 @@ def test_damage_is_left_to_arrow_or_not_met(
             st.integers(0, 255)
         )
     try:
-        pages = list(stored_texts(io.BytesIO(damaged), chunk))
+        pages = list(stored_texts(io.BytesIO(damaged), chunk, is_nullable=True))
+        found = [row for page in pages for row, _ in page.by_row() or ()]
     except UnsupportedChunkError:
         return
-    assert all(page.rows.stop <= chunk.num_values for page in pages)
+    assert all(row < chunk.num_values for row in found)
 
 
 @pytest.mark.parametrize("kept", [4, 10, 40])
@@ -116,4 +159,4 @@ def test_a_chunk_that_is_cut_off_is_left_to_arrow(kept: int) -> None:
     assert kept < 4 + chunk_of(file).total_compressed_size
 
     with pytest.raises(UnsupportedChunkError):
-        list(stored_texts(io.BytesIO(file[:kept]), chunk_of(file)))
+        list(stored_texts(io.BytesIO(file[:kept]), chunk_of(file), is_nullable=True))

@@ -10,7 +10,7 @@ remembered, and written at once.
 
 from collections.abc import Callable, Container, Iterable, Mapping
 from dataclasses import dataclass, field
-from operator import methodcaller
+from operator import itemgetter, methodcaller
 from typing import Any, NamedTuple
 
 from tocsin.parsers.server import windows_values as values
@@ -49,21 +49,38 @@ MAX_REMEMBERED = 2048
 MAX_LENGTH = 1024
 """Characters of a combination up to which it is remembered."""
 
+MAX_NARROWED = 8
+"""Selections of a group's names for which there is a group of their own at one time."""
+
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Remembered:
     """Steps that write scalars, and what they came to for the texts of a few values.
 
-    Only texts are remembered: Python takes 1, 1.0 and True for one key.
+    Only texts are remembered: Python takes 1, 1.0 and True for one key. `values` takes the values
+    of the steps from an event's data.
     """
 
     names: tuple[str, ...]
     steps: tuple[_Bound, ...]
+    values: Callable[[Mapping[str, Any]], tuple[Any, ...]]
     known: dict[tuple[Any, ...], Event] = field(default_factory=dict)
+    narrowed: dict[tuple[str, ...], "Remembered"] = field(default_factory=dict)
+
+    def of(self, names: Container[str]) -> "Remembered":
+        """The group for events of which `names` are all the names, which is faster."""
+        there = tuple(name for name in self.names if name in names)
+        if there not in self.narrowed:
+            if len(self.narrowed) >= MAX_NARROWED:
+                self.narrowed.clear()
+            steps = tuple(step for step in self.steps if step[0] in names)
+            values = itemgetter(*there) if len(there) > 1 else _getter(there)
+            self.narrowed[there] = Remembered(there, steps, values)
+        return self.narrowed[there]
 
     def fields(self, data: Mapping[str, Any]) -> Event:
         """The fields by the values in `data`, for reading."""
-        values = tuple(map(data.get, self.names))
+        values = self.values(data)
         try:
             found = self.known.get(values)
         except TypeError:  # a list or an object, which is no key
@@ -81,6 +98,10 @@ class Remembered:
         return found
 
 
+def _getter(names: tuple[str, ...]) -> Callable[[Mapping[str, Any]], tuple[Any, ...]]:
+    return lambda data: tuple(map(data.get, names))
+
+
 class Plan(NamedTuple):
     """What an event means: `event.*` classification, groups of steps, then steps in order."""
 
@@ -94,7 +115,8 @@ class Plan(NamedTuple):
 
     def of(self, names: Container[str]) -> "Plan":
         """The plan for events that have but values of these names."""
-        groups = (each for each in self.groups if any(name in names for name in each.names))
+        narrowed = (group.of(names) for group in self.groups)
+        groups = (group for group in narrowed if group.names)
         steps = (each for each in self.steps if each[0] in names)
         return self._replace(groups=tuple(groups), steps=tuple(steps))
 
@@ -114,7 +136,8 @@ def plan(
 
 def remembered(*steps: Step) -> Remembered:
     """Steps, in order, that are remembered together."""
-    return Remembered(tuple(dict.fromkeys(name for name, _ in steps)), _bound(steps))
+    names = tuple(dict.fromkeys(name for name, _ in steps))
+    return Remembered(names, _bound(steps), _getter(names))
 
 
 def _bound(steps: Iterable[Step]) -> tuple[_Bound, ...]:
@@ -133,7 +156,8 @@ def apply(chosen: Plan, event: Event, data: Mapping[str, Any]) -> None:
         event["event.type"] = [*chosen.type]
     for group in chosen.groups:
         event.update(group.fields(data))
-    _write(chosen.steps, event, data)
+    if chosen.steps:
+        _write(chosen.steps, event, data)
 
 
 def _write(steps: tuple[_Bound, ...], event: Event, data: Mapping[str, Any]) -> None:

@@ -153,19 +153,19 @@ def _render(event: Event, rendering: Mapping[str, Any]) -> None:
 
 
 def depth_exceeds(document: Any, limit: int) -> bool:
-    """Whether objects and lists of a JSON `document` are nested deeper than `limit`.
+    """Whether objects and lists of a JSON `document` are nested deeper than `limit`, 3 or more.
 
-    The garbage collector tracks whatever holds an object or a list, so that mere scalars, which
-    most events are made of, need not be looked through.
+    The garbage collector tracks whatever holds an object or a list, and every list, so that mere
+    scalars, which most events are made of but for a list of tags, need not be looked through.
     """
-    layer = [document]
-    for _ in range(limit - 1):
-        inner: list[Any] = []
-        for node in layer:
-            inner += filter(is_tracked, _children(node))
-        if not inner:
-            return False
-        layer = inner
+    layer = [*filter(is_tracked, _children(document))]
+    for node in layer:
+        if any(map(is_tracked, _children(node))):
+            break
+    else:
+        return False
+    for _ in range(limit - 2):
+        layer = [child for node in layer for child in filter(is_tracked, _children(node))]
     return any(isinstance(child, dict | list) for node in layer for child in _children(node))
 
 

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from tocsin.parsers.context import Context, ParseError
 from tocsin.parsers.server import windows_channels, windows_flat
 from tocsin.parsers.server.windows import parse
-from tocsin.parsers.server.windows_plans import MAX_REMEMBERED, Plan
+from tocsin.parsers.server.windows_plans import MAX_NARROWED, MAX_REMEMBERED, Plan, Remembered
 
 CONTEXT = Context(datetime(2026, 11, 24, 12, 0, tzinfo=UTC))
 SYSMON = "Microsoft-Windows-Sysmon/Operational"
@@ -47,8 +47,13 @@ documents = st.fixed_dictionaries(
 
 def forget() -> None:
     windows_flat._layouts.clear()
-    for group in GROUPS:
+    for group in every_group():
         group.known.clear()
+        group.narrowed.clear()
+
+
+def every_group() -> list[Remembered]:
+    return [each for group in GROUPS for each in (group, *group.narrowed.values())]
 
 
 def outcome(document: dict[str, Any]) -> Any:
@@ -96,7 +101,8 @@ def test_what_is_remembered_is_bounded():
     for keys, *_ in windows_flat._layouts:
         assert len(keys) <= 256
         assert sum(map(len, keys)) <= 8192
-    for group in GROUPS:
+    for group in every_group():
+        assert len(group.narrowed) <= MAX_NARROWED
         assert len(group.known) <= MAX_REMEMBERED
         for values in group.known:
             assert sum(len(value) for value in values if value) <= 1024

@@ -20,6 +20,8 @@ _ENTRY_COST = 200
 """Bytes that an entry takes besides its text: dictionary slot, object headers, signature."""
 
 _EXACT = 2**53
+_ZERO_AND_ONE = object(), object()
+"""Stand for the integers that `False` and `True` collide with, and floats as well."""
 
 TRUSTED = 4096
 """Texts that a cache did not know after which it looks whether keeping them pays; eight times as
@@ -71,8 +73,9 @@ class ValueCache(dict[Any, frozenset[int]]):
     """What each value of a field came to; asks `work_out` for what it does not know.
 
     Python takes 1, 1.0 and True for one key, and large floats for integers of other text. So only
-    texts, null and integers that no other type collides with are kept; the rest is worked out each
-    time. Lists and objects are no keys: looking them up raises TypeError.
+    texts, null and integers that no other type collides with are kept, and 0 and 1 under other
+    names; the rest is worked out each time. Lists and objects are no keys: looking them up raises
+    TypeError.
 
     Texts of some fields never come twice. Now and then a cache lays aside what it holds, and counts
     how many of the texts that it is asked for next were there. If that are hardly any, it keeps no
@@ -98,6 +101,8 @@ class ValueCache(dict[Any, frozenset[int]]):
         memory.watch(self)
 
     def __missing__(self, value: Any) -> frozenset[int]:
+        if type(value) is int and 0 <= value <= 1:
+            return self._of_zero_or_one(value)
         found = self._work_out(value)
         if isinstance(value, str):
             if len(value) <= MAX_LENGTH and self._may_keep(value):
@@ -106,6 +111,15 @@ class ValueCache(dict[Any, frozenset[int]]):
         elif value is MISSING or value is None or (type(value) is int and 1 < value < _EXACT):
             self._memory.spend(0)
             self[value] = found
+        return found
+
+    def _of_zero_or_one(self, value: int) -> frozenset[int]:
+        name = _ZERO_AND_ONE[value]
+        found = self.get(name)
+        if found is None:
+            found = self._work_out(value)
+            self._memory.spend(0)
+            self[name] = found
         return found
 
     def clear(self) -> None:

@@ -142,7 +142,8 @@ class Column:
         folded = fold(text)
         exact = canonical_text(folded) if self._has_numbers else folded
         hits = self._search.find(marked(folded))
-        found = self._exact.get(exact, NOTHING), hits, self._expressions.find(text)
+        expressions = self._expressions.find(text) if self._expression_atoms else NOTHING
+        found = self._exact.get(exact, NOTHING), hits, expressions
         if not self._is_plain or START in folded or END in folded:
             return self._confirmed(value, folded, found)
         return self._of_found(found)

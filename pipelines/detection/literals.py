@@ -17,7 +17,6 @@ texts that hold hardly any needle, if it is given all of them at once.
 """
 
 from bisect import bisect_left
-from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
@@ -52,7 +51,7 @@ CHUNK = 4096
 MAX_HITS = 20_000
 """Occurrences in one text after which Hyperscan takes over; some milliseconds of them."""
 
-MAX_HITS_EACH = 4
+MAX_HITS_EACH = 8
 """Occurrences for each of several texts up to which searching them together pays, as Hyperscan's
 binding calls a function for each."""
 
@@ -232,10 +231,15 @@ def find_in_each(
         raise TooManyError from error
     if not hits:
         return {}
-    found: dict[int, set[int]] = defaultdict(set)
+    found: dict[int, set[int]] = {}
     ends = list(accumulate([len(text) + len(BETWEEN) for text in texts]))
+    start = last = 0
     for number, end in hits:
-        found[bisect_left(ends, end)].add(number)
+        if not start < end <= last:
+            place = bisect_left(ends, end)
+            start, last = ends[place] - len(texts[place]) - len(BETWEEN), ends[place]
+            here = found.setdefault(place, set())
+        here.add(number)
     return {place: frozenset(each) for place, each in found.items()}
 
 

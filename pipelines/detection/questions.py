@@ -31,6 +31,8 @@ from tocsin.pipelines.detection.ir import (
     EndsWith,
     Equals,
     Item,
+    Like,
+    Matches,
     Origin,
     Predicate,
     Reference,
@@ -46,33 +48,45 @@ MAX_CONTAINED = 40
 """Texts to look for in a value one by one; beyond, a column finds all of them in one pass."""
 
 
-class Facts:
-    """An event while candidates are judged: each text is folded once, each atom asked once."""
+class _Absent(str):
+    __slots__ = ()
 
-    __slots__ = ("_dashed", "_folded", "answers", "event")
+
+ABSENT: str = _Absent()
+"""The text of a field that an event does not have; no other is this object."""
+
+
+class Facts(dict[Targets, str | None]):
+    """An event while candidates are judged: each text is folded once, each atom asked once.
+
+    It holds the folded text that targets lead to, or None for a long text and what is none.
+    """
+
+    __slots__ = ("_dashed", "answers", "event")
 
     def __init__(self, event: Event) -> None:
         self.event = event
         self.answers: dict[int, bool] = {}
         self._dashed: dict[str, str] | None = None
-        self._folded: dict[str, str | None] = {}
 
-    def dashed(self, name: str, folded: str) -> str:
-        """The folded text of a field with all dashes as hyphens."""
+    def __missing__(self, targets: Targets) -> str | None:
+        name = present(targets, self.event)
+        if name is None:
+            text: str | None = ABSENT
+        else:
+            value = self.event[name]
+            is_ordinary = type(value) is str and len(value) <= CHUNK
+            text = fold(clean(value)) if is_ordinary else None
+        self[targets] = text
+        return text
+
+    def dashed(self, folded: str) -> str:
+        """A folded text with all dashes as hyphens."""
         if self._dashed is None:
             self._dashed = {}
-        if name not in self._dashed:
-            self._dashed[name] = fold_dashes(folded)
-        return self._dashed[name]
-
-    def text(self, name: str) -> str | None:
-        """The folded text of a field that the event has; None for a long text and what is none."""
-        if name in self._folded:
-            return self._folded[name]
-        value = self.event[name]
-        is_ordinary = type(value) is str and len(value) <= CHUNK
-        text = self._folded[name] = fold(clean(value)) if is_ordinary else None
-        return text
+        if folded not in self._dashed:
+            self._dashed[folded] = fold_dashes(folded)
+        return self._dashed[folded]
 
 
 Question = Callable[[Facts], bool]
@@ -144,6 +158,9 @@ class Questions:
 
 
 def _any_atom(asked: tuple[tuple[int, Question], ...]) -> Question:
+    if len(asked) == 1:
+        return _atom(*asked[0])
+
     def holds(facts: Facts) -> bool:
         answers = facts.answers
         for number, question in asked:
@@ -153,6 +170,16 @@ def _any_atom(asked: tuple[tuple[int, Question], ...]) -> Question:
             if answer:
                 return True
         return False
+
+    return holds
+
+
+def _atom(number: int, question: Question) -> Question:
+    def holds(facts: Facts) -> bool:
+        answer = facts.answers.get(number)
+        if answer is None:
+            answer = facts.answers[number] = question(facts)
+        return answer
 
     return holds
 
@@ -204,12 +231,11 @@ class _OfText:
 
     def holds(self, facts: Facts) -> bool:
         """Whether the atom is true of the event."""
-        name = present(self._targets, facts.event)
-        if name is None:
-            return False
-        text = facts.text(name)
+        text = facts[self._targets]
         if text is None:
             return self._otherwise(facts)
+        if text is ABSENT:
+            return False
         if self._ends and text.endswith(self._ends):
             return True
         if self._equal and canonical_text(text) in self._equal:
@@ -221,10 +247,10 @@ class _OfText:
         for contained in self._contained:
             if contained in text:
                 return True
-        return bool(self._dashed) and self._holds_dashed(facts, name, text)
+        return bool(self._dashed) and self._holds_dashed(facts, text)
 
-    def _holds_dashed(self, facts: Facts, name: str, folded: str) -> bool:
-        text = facts.dashed(name, folded)
+    def _holds_dashed(self, facts: Facts, folded: str) -> bool:
+        text = facts.dashed(folded)
         return any(test(text, wanted) for test, wanted in self._dashed)
 
 
@@ -236,24 +262,37 @@ class LazyAtom:
         self._targets = atom.targets
         self._true = frozenset((number,))
         self._values = ValueCache(self._work_out, memory)
-        needles = needles_of(self._predicate)
-        parts = [] if needles is None else [each.strip(START + END) for each in needles.literals]
-        self._parts = tuple(parts) if all(parts) else ()
+        self._search = self._predicate.regex.search if type(self._predicate) is Matches else None
+        self._some, self._all = _parts(self._predicate)
 
     def holds(self, facts: Facts) -> bool:
         """Whether the atom is true of the event."""
-        field = present(self._targets, facts.event)
-        if field is None:
-            return False
-        if self._parts:
-            text = facts.text(field)
-            if text is not None and not any(part in text for part in self._parts):
+        text = facts[self._targets]
+        if text is not None:
+            for part in self._all:
+                if part not in text:
+                    return False
+            if self._some and not any(part in text for part in self._some):
                 return False
-        return bool(self._values.look_up(facts.event[field]))
+        field = present(self._targets, facts.event)
+        return field is not None and bool(self._values.look_up(facts.event[field]))
 
     def _work_out(self, value: Any) -> Signature:
-        holds = any(satisfies(each, self._predicate) for each in elements(value))
+        if self._search is not None and type(value) is str:
+            holds = self._search(clean(value))
+        else:
+            holds = any(satisfies(each, self._predicate) for each in elements(value))
         return self._true if holds else NOTHING
+
+
+def _parts(predicate: Predicate) -> tuple[tuple[str, ...], tuple[str, ...]]:
+    """What stands in each folded text that satisfies the predicate: some of those, all of these."""
+    if isinstance(predicate, Like) and not predicate.windash:
+        parts = [fold(part) for segment in predicate.segments for part in segment]
+        return (), tuple(dict.fromkeys(parts))
+    needles = needles_of(predicate)
+    parts = [] if needles is None else [each.strip(START + END) for each in needles.literals]
+    return tuple(parts) if all(parts) else (), ()
 
 
 def _of_reference(targets: Targets, reference: Reference) -> Question:

@@ -99,3 +99,17 @@ def test_texts_that_are_not_kept_are_worked_out_together(small):
     assert not values.rests
     assert values.look_up_each(batch) == list(map(parity, batch))
     assert len(together) == 8
+
+
+def test_zero_and_one_are_kept_apart_from_what_python_takes_for_them():
+    """Event numbers come again and again; truth and floats are of other text."""
+    asked = []
+    values = ValueCache(lambda value: asked.append(value) or parity(value), Memory(1 << 20))
+
+    for _ in range(3):
+        assert [values[each] for each in (1, 0, True, 0.0)] == [ODD, ODD, EVEN, ODD]
+
+    assert list(map(repr, asked)) == ["1", "0", "True", "0.0", "True", "0.0", "True", "0.0"]
+    values.clear()
+    assert values[1] is ODD
+    assert len(asked) == 9

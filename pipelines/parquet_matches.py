@@ -45,15 +45,15 @@ def match_parquet(path: Path, detector: Detector) -> Iterator[tuple[int, Detecti
     first = 0
     try:
         with pq.ParquetFile(path) as file:
-            metadata = file.metadata
-            texts = _texts(metadata, file.schema_arrow)
+            metadata, schema = file.metadata, file.schema_arrow
+            texts = _texts(metadata, schema)
         repeating = [name for name, stored in texts.items() if stored.repeats]
         with (
             path.open("rb") as stream,
             pq.ParquetFile(path, metadata=metadata, read_dictionary=repeating) as file,
         ):
             for number in range(metadata.num_row_groups):
-                rows = _RowGroup(file, stream, number, texts)
+                rows = _RowGroup(file, stream, number, frozenset(schema.names), texts)
                 for row, rule in match_rows(detector, rows):
                     yield first + row, rule
                 first += rows.count
@@ -69,6 +69,7 @@ class _RowGroup:
         file: pq.ParquetFile,
         stream: BinaryIO,
         number: int,
+        names: frozenset[str],
         texts: Mapping[str, _Stored],
     ) -> None:
         self._file = file
@@ -79,7 +80,7 @@ class _RowGroup:
         self.count: int = group.num_rows
         self._chunks = {chunk.path_in_schema: chunk for chunk in _chunks(group)}
         empty = {name for name, chunk in self._chunks.items() if _is_empty(chunk)}
-        self.names = frozenset(file.schema_arrow.names) - empty
+        self.names = names - empty
 
     def read(self, names: Sequence[str]) -> pa.Table:
         table = self._file.read_row_group(self._number, columns=names, use_threads=False)

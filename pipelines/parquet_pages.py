@@ -32,6 +32,7 @@ _DATA, _DICTIONARY, _DATA_V2 = 0, 2, 3
 _PLAIN, _PLAIN_DICTIONARY, _RLE, _RLE_DICTIONARY = 0, 2, 3, 8
 
 _TRUE, _FALSE, _BYTE, _I16, _I32, _I64, _DOUBLE, _BINARY, _STRUCT = 1, 2, 3, 4, 5, 6, 7, 8, 12
+_WITH_NUMBER = frozenset((_I16, _I32, _I64, _BINARY))
 _MAX_DEPTH = 4
 
 
@@ -246,16 +247,16 @@ def _read_struct(data: bytes, place: int, depth: int = 0) -> tuple[dict[int, Any
         else:
             number, place = _varint(data, place)
             field = _signed(number)
-        if kind in (_I16, _I32, _I64):
+        if kind in _WITH_NUMBER:
             number = data[place]
             place += 1
             if number > 127:
                 number, place = _varint(data, place - 1)
-            fields[field] = _signed(number)
-        elif kind == _BINARY:
-            number, place = _varint(data, place)
-            fields[field] = number
-            place += number
+            if kind == _BINARY:
+                fields[field] = number
+                place += number
+            else:
+                fields[field] = _signed(number)
         elif kind in (_TRUE, _FALSE):
             fields[field] = kind == _TRUE
         elif kind == _STRUCT:

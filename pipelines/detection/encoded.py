@@ -32,6 +32,9 @@ LONG = 256
 _CODED = (pa.types.is_string, pa.types.is_integer, pa.types.is_boolean)
 _LISTED = (pa.types.is_floating, pa.types.is_timestamp, pa.types.is_null)
 
+_SMALL = 1 << 20
+"""Bytes of values that are kept as Python has them too, once many are asked for."""
+
 Owner = TypeVar("Owner")
 Found = TypeVar("Found")
 
@@ -105,9 +108,9 @@ class Coded:
             return Signed(None, [cache[MISSING]])
         codes = self._codes[present]
         used = _distinct(codes, len(self._values))
-        signatures = list(map(cache.__getitem__, self._values_at(used)))
+        signatures = cache.look_up_each(self._values_at(used))
         if len(present) < len(rows):
-            signatures.append(cache[MISSING])
+            signatures = [*signatures, cache[MISSING]]
         numbers: dict[Signature, int] = {}
         places = [numbers.setdefault(each, len(numbers)) for each in signatures]
         if len(numbers) == 1:
@@ -122,13 +125,14 @@ class Coded:
 
     def _values_at(self, places: Numbers) -> list[Any]:
         """The values at some places."""
-        if self._listed is None:
-            if len(places) * 4 < len(self._values):
-                return _python(self._values.take(places))
-            self._listed = _python(self._values)
         if len(places) == len(self._values):
-            return self._listed
-        return [self._listed[place] for place in places.tolist()]
+            return self._listed or _python(self._values)
+        are_many = self._listed is None and 4 * len(places) > len(self._values)
+        if are_many and self._values.nbytes <= _SMALL:
+            self._listed = _python(self._values)
+        if self._listed is not None:
+            return [self._listed[place] for place in places.tolist()]
+        return _python(self._values.take(places))
 
     def at(self, rows: Numbers) -> list[Any]:
         """The values in some rows, `MISSING` where there is none."""
@@ -172,11 +176,7 @@ class Listed:
 
     def signed(self, cache: ValueCache, rows: Numbers) -> Signed:
         """The signatures by `cache` of the values in some rows."""
-        values = self.at(rows)
-        try:
-            found = list(map(cache.__getitem__, values))
-        except TypeError:  # a list or an object, which is no key of a cache
-            found = list(map(cache.look_up, values))
+        found = cache.look_up_each(self.at(rows))
         numbers: dict[Signature, int] = {}
         places = [numbers.setdefault(each, len(numbers)) for each in found]
         return Signed(np.asarray(places, np.int64), list(numbers))

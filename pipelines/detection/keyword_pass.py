@@ -9,8 +9,9 @@ rows that may have it.
 """
 
 from collections import defaultdict
-from collections.abc import Collection, Iterator
+from collections.abc import Collection, Iterator, Sequence
 from functools import lru_cache
+from threading import get_ident
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -22,6 +23,9 @@ from tocsin.pipelines.detection.table_columns import Columns, Stretch
 
 if TYPE_CHECKING:
     import hyperscan
+
+TOGETHER = 64
+"""Texts that are searched at a time; if anything is found, each is."""
 
 Owners = frozenset[Keywords]
 
@@ -116,10 +120,17 @@ class _StoredTexts:
             return
         by_row = dict(texts)
         for keywords, rows in inside.items():
-            for row in rows.tolist():
-                text = by_row.get(row)
-                if text is not None and keywords in self._find(text):
-                    self.held.append(Held(keywords, text.decode(errors="replace"), np.array([row])))
+            own = [(row, by_row[row]) for row in rows.tolist() if row in by_row]
+            for first in range(0, len(own), TOGETHER):
+                self._look_at_each(keywords, own[first : first + TOGETHER])
+
+    def _look_at_each(self, keywords: Keywords, texts: Sequence[tuple[int, bytes]]) -> None:
+        if keywords in self._find(b"\0".join(text for _, text in texts)):
+            self.held += [
+                Held(keywords, text.decode(errors="replace"), np.array([row]))
+                for row, text in texts
+                if keywords in self._find(text)
+            ]
 
     def unsettled(self) -> dict[Keywords, Numbers]:
         """The rows of which the column has to be read."""
@@ -135,7 +146,7 @@ class Search:
             for run in each.runs:
                 owners[run].add(each)
         runs = sorted(owners)
-        self._database = _database(tuple(runs))
+        self._database = _database(tuple(runs), get_ident())
         self._owners = [frozenset(owners[run]) for run in runs]
         self._owners += [frozenset(keywords)] * len(FOLDED_INTO_ASCII)
 
@@ -146,5 +157,6 @@ class Search:
 
 
 @lru_cache(maxsize=64)
-def _database(runs: tuple[str, ...]) -> "hyperscan.Database":
+def _database(runs: tuple[str, ...], _thread: int) -> "hyperscan.Database":
+    """One for each thread, as Hyperscan's scratch space is for one."""
     return database(runs, FOLDED_INTO_ASCII)

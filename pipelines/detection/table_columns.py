@@ -137,8 +137,8 @@ class Columns:
         )
 
     def visit(self, name: str, look_at: Callable[[Stretch], object]) -> bool:
-        """As of `Rows`; False also where the column is there already."""
-        if name in self._encoded or name in self._read:
+        """As of `Rows`; False also where the column is there already, or is not all there is."""
+        if name in self._encoded or name in self._read or name in self.rest_names:
             return False
         return self._rows.visit(name, look_at)
 

@@ -118,6 +118,22 @@ def test_keywords_are_found_in_columns_that_nothing_else_reads(
     assert told(path, detector) == [(1, "other"), (3, "word"), (4, "other"), (5, "word")]
 
 
+def test_keywords_are_looked_for_in_what_the_remainder_says(
+    detector: Detector, tmp_path: Path
+) -> None:
+    """It counts where it names a field that has a column."""
+    path = tmp_path / "events.parquet"
+    columns = {
+        "logsource.category": ["test"] * 3,
+        "K": ["needle", "x", "needle"],
+        "N": [1] * 3,
+        "remainder": ['{"K": "x"}', '{"K": "needle"}', None],
+    }
+    pq.write_table(pa.table(columns), path, use_dictionary=False)
+
+    assert told(path, detector) == [(1, "word"), (2, "word")]
+
+
 def test_rows_are_numbered_through_all_row_groups(detector: Detector, tmp_path: Path) -> None:
     """As if the file were one table."""
     path = tmp_path / "events.parquet"

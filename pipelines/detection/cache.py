@@ -105,7 +105,12 @@ class ValueCache(dict[Any, frozenset[int]]):
             return self._of_zero_or_one(value)
         found = self._work_out(value)
         if isinstance(value, str):
-            if len(value) <= MAX_LENGTH and self._may_keep(value):
+            if len(value) > MAX_LENGTH:
+                return found
+            self._until -= 1
+            if self._until <= 0 or self._aside:
+                self._try(value)
+            if not self.rests:
                 self._memory.spend(len(value))
                 self[value] = found
         elif value is MISSING or value is None or (type(value) is int and 1 < value < _EXACT):
@@ -127,14 +132,11 @@ class ValueCache(dict[Any, frozenset[int]]):
         super().clear()
         self._aside.clear()
 
-    def _may_keep(self, text: str) -> bool:
-        """Whether it pays to keep what is known of a text, as far as can be told."""
-        self._until -= 1
-        if self._aside:
-            self._again += text in self._aside
+    def _try(self, text: str) -> None:
+        """Find out whether it pays to keep texts, of which `text` is one."""
+        self._again += text in self._aside
         if self._until <= 0:
             self._think_over()
-        return not self.rests
 
     def _think_over(self) -> None:
         if self.rests:

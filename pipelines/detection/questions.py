@@ -299,18 +299,17 @@ def _of_reference(targets: Targets, reference: Reference) -> Question:
     """The question for two fields of an event, most of which are not even of one length."""
     leaf = Item(targets, reference, Origin("", "", "", 0))
     (first, *_), (second, *_) = targets, reference.targets
-    is_equality = reference.relation == "equals"
+    is_equality, cased = reference.relation == "equals", reference.cased
 
     def holds(facts: Facts) -> bool:
-        if is_equality:
-            one, two = facts.event.get(first), facts.event.get(second)
-            if (
-                type(one) is str
-                and type(two) is str
-                and len(one) != len(two)
-                and not one[-1:].isdigit()
-            ):
+        get = facts.event.get
+        one, two = get(first), get(second)
+        if is_equality and type(one) is str and type(two) is str and not one[-1:].isdigit():
+            # So `one` is no number, and folding keeps lengths.
+            if len(one) != len(two):
                 return False
+            if one.isascii() and two.isascii():
+                return one == two if cased else one.lower() == two.lower()
         return leaf_holds(leaf, facts.event)
 
     return holds

@@ -10,7 +10,7 @@ signature is worked out once (`cache`). Texts that never come again are worked o
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from ipaddress import IPv4Address, IPv6Address
-from itertools import compress
+from itertools import chain, compress
 from typing import Any
 
 from tocsin.pipelines.detection.cache import MISSING
@@ -29,6 +29,7 @@ from tocsin.pipelines.detection.ir import (
 )
 from tocsin.pipelines.detection.literals import (
     BETWEEN,
+    CHUNK,
     END,
     START,
     LiteralSearch,
@@ -150,14 +151,20 @@ class Column:
 
     def signatures(self, texts: Sequence[str]) -> list[Signature]:
         """The signature of each of `texts`; of many, sooner than one by one."""
+        if len(texts) > TOGETHER:
+            parts = (texts[at : at + TOGETHER] for at in range(0, len(texts), TOGETHER))
+            return [*chain.from_iterable(map(self.signatures, parts))]
         self._apart -= 1
         if not texts or self._apart >= 0 or not self._is_plain or self._has_numbers:
             return list(map(self.signature, texts))
-        joined = BETWEEN.join(texts)
-        marks = joined.count(START) + joined.count(END)
-        if joined.isascii() and marks == 2 * len(texts) - 2:
-            return self._of_ordinary(texts, joined)
-        ordinary = [text.isascii() and not holds_marks(text) for text in texts]
+        if max(map(len, texts)) <= CHUNK:
+            joined = BETWEEN.join(texts)
+            marks = joined.count(START) + joined.count(END)
+            if joined.isascii() and marks == 2 * len(texts) - 2:
+                return self._of_ordinary(texts, joined)
+        ordinary = [
+            len(text) <= CHUNK and text.isascii() and not holds_marks(text) for text in texts
+        ]
         chosen = list(compress(texts, ordinary))
         found = iter(self._of_ordinary(chosen, BETWEEN.join(chosen)) if chosen else ())
         return [
@@ -166,7 +173,7 @@ class Column:
         ]
 
     def _of_ordinary(self, texts: Sequence[str], joined: str) -> list[Signature]:
-        """The signatures of ASCII texts without marks."""
+        """The signatures of short ASCII texts without marks."""
         folded = joined.lower()
         try:
             hits = self._search.find_in_each(texts, folded)
@@ -215,6 +222,9 @@ class Column:
             [self._expression_atoms[each] for each in expressions],
         )
 
+
+TOGETHER = 1024
+"""Texts that are worked out together, some megabytes at most."""
 
 APART = 16
 """Batches of texts told one by one after one that held too many needles."""

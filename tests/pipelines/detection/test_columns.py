@@ -44,6 +44,8 @@ def test_many_texts_are_told_together_what_each_is_told(asked, values):
     column = Column(atoms)
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(columns, "APART", 0)
+        patch.setattr(columns, "TOGETHER", 3)
+        patch.setattr(columns, "CHUNK", 50)
         patch.setattr(literals, "CHUNK", 20)
         patch.setattr(expressions, "PAYS", 0)
 

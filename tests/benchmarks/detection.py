@@ -219,7 +219,10 @@ def beside(ours: float, theirs: float | None) -> None:
 
 
 def altered(rule: DetectionRule) -> DetectionRule:
-    """A copy of the rule that looks for other texts."""
+    """A copy of the rule that looks for other texts, and excludes what the rule does.
+
+    With other exclusions the copies would exclude nothing, and fire eight times as often as rules.
+    """
     info = replace(rule.info, id=f"{rule.info.id}-copy")
     return replace(rule, info=info, condition=_altered(rule.condition))
 
@@ -230,8 +233,8 @@ def _altered(node: Node) -> Node:
             return type(node)(tuple(map(_altered, children)))
         case AtLeast(count, children):
             return AtLeast(count, tuple(map(_altered, children)))
-        case Not(child):
-            return Not(_altered(child))
+        case Not():
+            return node
         case Selection(name, child):
             return Selection(name, _altered(child))
         case Item(_, Contains(text) | StartsWith(text)) | Keyword(Contains(text)) if text:

@@ -28,7 +28,8 @@ MAX_LENGTH = 8192
 """Characters of a text up to which the pass pays. In a longer one each expression is as fast by
 itself, and is not even asked if nothing else of its rule holds."""
 
-_COUNT = re.compile(r"\{(\d+)")
+_LINE_START = "(?m:^)"
+_COUNT = re.compile(r"\d+")
 _FLAGS = hyperscan.HS_FLAG_UTF8 | hyperscan.HS_FLAG_ALLOWEMPTY
 
 
@@ -36,8 +37,9 @@ def is_filterable(predicate: Predicate) -> bool:
     """Whether the pass can tell of the predicate that it does not hold."""
     if not isinstance(predicate, Matches):
         return False
-    counts = _COUNT.findall(predicate.regex.plain)
-    return all(int(count) <= MAX_REPEAT for count in counts)
+    tokens = TOKEN.finditer(predicate.regex.plain)
+    bounds = (token[0] for token in tokens if token.lastgroup == "bounds")
+    return all(int(count) <= MAX_REPEAT for each in bounds for count in _COUNT.findall(each))
 
 
 def is_local(plain: str) -> bool:
@@ -57,6 +59,10 @@ class ExpressionFilter:
 
     def __init__(self, expressions: Sequence[str]) -> None:
         self._expressions = expressions
+        # Hyperscan, like PCRE, begins no line after a last LF.
+        self._open_after_last_line = frozenset(
+            number for number, each in enumerate(expressions) if _LINE_START in each
+        )
         self._asked = 0
 
     @cached_property
@@ -94,6 +100,8 @@ class ExpressionFilter:
             return frozenset(range(len(self._expressions)))
         found: set[int] = set()
         self._once.scan(text.encode(), match_event_handler=_collect, context=found)
+        if text.endswith("\n"):
+            found |= self._open_after_last_line
         return frozenset(found)
 
     def find_in_each(self, texts: Sequence[str], joined: str) -> Mapping[int, frozenset[int]]:

@@ -46,7 +46,7 @@ def utc_text(text: str) -> str | None:
         return None
     size = len(text)
     millis = size == 23 or (size == 24 and text[23] == "Z")
-    if millis and text[19] == "." and text[4] == "-" and text[7] == "-":
+    if millis and text[19] == "." and text[4] == text[7] == "-" and text[20:23].isdecimal():
         # Sysmon's `2020-06-10 02:50:54.631` and its like: checked above, so cut and paste will do.
         return f"{text[:10]}T{text[11:23]}000Z"
     if moment.tzinfo is not None and moment.tzinfo is not UTC:

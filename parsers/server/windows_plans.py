@@ -50,7 +50,8 @@ MAX_LENGTH = 1024
 """Characters of a combination up to which it is remembered."""
 
 MAX_NARROWED = 8
-"""Selections of a group's names for which there is a group of their own at one time."""
+"""Selections of a group's names for which there is a group of their own. They are as long as
+layouts use them, so more would multiply what is remembered."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -68,11 +69,11 @@ class Remembered:
     narrowed: dict[tuple[str, ...], "Remembered"] = field(default_factory=dict)
 
     def of(self, names: Container[str]) -> "Remembered":
-        """The group for events of which `names` are all the names, which is faster."""
+        """A group for events of which `names` are all the names: most often a faster one."""
         there = tuple(name for name in self.names if name in names)
         if there not in self.narrowed:
             if len(self.narrowed) >= MAX_NARROWED:
-                self.narrowed.clear()
+                return self
             steps = tuple(step for step in self.steps if step[0] in names)
             values = itemgetter(*there) if len(there) > 1 else _getter(there)
             self.narrowed[there] = Remembered(there, steps, values)

@@ -113,6 +113,7 @@ class Column:
         self._expressions = ExpressionFilter(tuple(expressions))
         self._expression_atoms = tuple(expressions.values())
         self._known: dict[_Found, Signature] = {}
+        self._known_size = 0
         self._apart = 0
 
     def signature(self, value: Any) -> Signature:
@@ -199,9 +200,13 @@ class Column:
         """What was found in a text where that is sure."""
         known = self._known.get(found)
         if known is None:
-            if len(self._known) > MAX_KNOWN:
+            known = self._together(found)
+            size = len(known) + sum(map(len, found)) + 8
+            if self._known_size + size > MAX_KNOWN:
                 self._known.clear()
-            known = self._known[found] = self._together(found)
+                self._known_size = 0
+            self._known_size += size
+            self._known[found] = known
         return known
 
     def _confirmed(self, value: Any, folded: str, found: "_Found") -> Signature:
@@ -229,8 +234,9 @@ TOGETHER = 1024
 APART = 16
 """Batches of texts told one by one after one that held too many needles."""
 
-MAX_KNOWN = 50_000
-"""Signatures that a column keeps by what was found in a text."""
+MAX_KNOWN = 1 << 20
+"""Numbers in the signatures that a column keeps by what was found in a text, and in the latter:
+some ten thousand of ordinary texts. A text can be made to hold thousands of needles."""
 
 _Found = tuple[Signature, frozenset[int], frozenset[int]]
 """Atoms by equality, indices of needles, indices of expressions."""

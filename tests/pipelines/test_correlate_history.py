@@ -96,6 +96,7 @@ def test_a_history_longer_than_the_state_comes_out_whole(spec: EngineSpec) -> No
     assert (EVICTED, "often") not in small.uncounted
 
 
+@pytest.mark.slow
 def test_one_group_may_be_the_whole_history(spec: EngineSpec) -> None:
     """300,000 matches of one user and host within half an hour are all counted."""
     fields = {"user.name": "x", "host.name": "h"}

@@ -73,6 +73,7 @@ def test_an_interrupt_in_the_midst_is_status_130_without_a_trace(tmp_path: Path)
     assert process.returncode == 130
 
 
+@pytest.mark.slow
 def test_a_file_of_unknown_format_does_not_stop_the_others(
     tmp_path: Path, capfd: pytest.CaptureFixture[str]
 ) -> None:

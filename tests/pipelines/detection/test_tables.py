@@ -160,6 +160,7 @@ def test_an_archive_is_matched_with_what_its_remainder_holds(load):
     assert told(match_table(compile_rules(load(rule)), table)) == [(1, "t")]
 
 
+@pytest.mark.slow
 @settings(max_examples=300)
 @given(st.lists(st.fixed_dictionaries({}, optional=FIELDS), max_size=8))
 def test_events_are_their_archive(normal, batch):

@@ -108,6 +108,23 @@ def test_what_is_remembered_is_bounded():
             assert sum(len(value) for value in values if value) <= 1024
 
 
+def test_layouts_do_not_keep_ever_more_groups():
+    """Other keys with ever other values of a process come to layouts, but to few groups."""
+    forget()
+    names = ("RuleName", "ProcessGuid", "ProcessId", "Image", "User")
+    for number in range(128):
+        chosen = {name: "x" for place, name in enumerate(names) if number >> place & 1}
+        event = {"Channel": SYSMON, "EventID": 11, **chosen, f"key{number}": "v"}
+        parsed = parse(orjson.dumps(event).decode(), CONTEXT)
+        assert parsed.get("process.executable") == chosen.get("Image")
+        assert parsed.get("user.name") == chosen.get("User")
+
+    plans = [layout.plan for layout in windows_flat._layouts.values()]
+    groups = {id(group) for plan in plans for group in plan.groups}
+    assert len(plans) == 128
+    assert len(groups) <= MAX_NARROWED + 1
+
+
 @pytest.mark.parametrize(
     ("document", "field", "expected"),
     [

@@ -62,3 +62,18 @@ def test_texts_that_hold_too_much_are_asked_one_by_one(monkeypatch):
     column = Column(atoms_of([[Contains("a")], [EndsWith("b")]]))
 
     assert column.signatures(["aaaaab", "", "ba"]) == [{0, 1}, set(), {0}]
+
+
+def test_what_is_known_of_texts_is_bounded_by_what_they_hold(monkeypatch):
+    """Texts made to hold many needles each fill no more memory than others."""
+    monkeypatch.setattr(columns, "MAX_KNOWN", 100)
+    column = Column(atoms_of([[Contains(word)] for word in ("ab", "cd", "ef", "gh", "ij", "kl")]))
+
+    for chosen in range(64):
+        words = (
+            ("ab", "cd", "ef", "gh", "ij", "kl")[each] for each in range(6) if chosen >> each & 1
+        )
+        expected = {each for each in range(6) if chosen >> each & 1}
+        assert column.signature(" ".join(words)) == expected
+        known = column._known.items()
+        assert sum(len(hits) + len(atoms) for (_, hits, _), atoms in known) <= 100

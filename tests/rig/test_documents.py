@@ -72,11 +72,12 @@ def test_an_event_of_the_largest_record_is_stored(client: Elasticsearch) -> None
 
 def test_a_dead_letter_is_stored_and_found_by_its_stage(client: Elasticsearch) -> None:
     """What a person asks the dead-letter index can be answered."""
-    letter = DeadLetter(b"\xff" * 100_000, "kafka/t/0/1", 5, "mail", "acme", "parse", "r" * 50_000)
+    letter = DeadLetter(b"\xff" * 100_000, "kafka/t/0/1", 5, "mail", "lone", "parse", "r" * 50_000)
 
     outcome = ElasticsearchSink(client).create([dead_letters.to_indexed(letter)])
 
     assert outcome.stored == 1
     client.indices.refresh(index="tocsin-dead-letters")
-    query = {"term": {"tocsin.dead_letter.stage": "parse"}}
+    terms = {"organization.name": "lone", "tocsin.dead_letter.stage": "parse"}
+    query = {"bool": {"filter": [{"term": {name: value}} for name, value in terms.items()]}}
     assert client.count(index="tocsin-dead-letters", query=query)["count"] == 1

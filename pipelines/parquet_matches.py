@@ -39,13 +39,14 @@ class _Stored(NamedTuple):
 def match_parquet(path: Path, detector: Detector) -> Iterator[tuple[int, DetectionRule]]:
     """Every match in the file as (row from 0, rule), sorted by row, then rule id.
 
-    A column holds the field of its name. Raises ReadError where the file is damaged, or a column is
-    of a type that events have no values of.
+    A column holds the field of its name. Raises ReadError where the file is damaged, a name is that
+    of several columns, or a column is of a type that events have no values of.
     """
     first = 0
     try:
         with pq.ParquetFile(path) as file:
             metadata, schema = file.metadata, file.schema_arrow
+            _check_names(schema)
             texts = _texts(metadata, schema)
         repeating = [name for name, stored in texts.items() if stored.repeats]
         with (
@@ -61,6 +62,12 @@ def match_parquet(path: Path, detector: Detector) -> Iterator[tuple[int, Detecti
         raise ReadError(path, str(error)) from error
     except (pa.ArrowException, OSError) as error:
         raise ReadError(path, f"not readable as Parquet: {error}") from error
+
+
+def _check_names(schema: pa.Schema) -> None:
+    for name, count in Counter(schema.names).items():
+        if count > 1:
+            raise pa.ArrowTypeError(f"column `{name}`: expected one of this name, found {count}")
 
 
 class _RowGroup:

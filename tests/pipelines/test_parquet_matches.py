@@ -214,3 +214,12 @@ def test_a_column_that_events_have_no_values_of_is_named(
 
     with pytest.raises(ReadError, match=r"x\.parquet: column `F`: .*, not binary"):
         told(path, detector)
+
+
+def test_a_name_of_two_columns_is_told(detector: Detector, tmp_path: Path) -> None:
+    """A field has one value."""
+    path = tmp_path / "x.parquet"
+    pq.write_table(pa.table([["x"], ["y"]], names=["F", "F"]), path)
+
+    with pytest.raises(ReadError, match=r"x\.parquet: column `F`: .* found 2"):
+        told(path, detector)
